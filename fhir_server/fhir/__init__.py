@@ -1,0 +1,1 @@
+"""The words of FHIR: formats, errors, bundles, references, dates, headers. Pure."""

@@ -1,0 +1,53 @@
+"""Bundles of answers, made by splicing stored texts.
+
+https://hl7.org/fhir/R4/bundle.html
+"""
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+from urllib.parse import urlencode
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of an answer; `text` is the resource's JSON, "" for none; `more` the other members."""
+
+    full_url: str
+    text: bytes
+    more: dict[str, Any]
+
+
+def bundle(kind: str, entries: Iterable[Entry], *, total: int | None = None, links: Sequence[tuple[str, str]] = (),
+           id_: str = "", updated: str = "") -> bytes:
+    """The JSON text of a Bundle; `links` are (relation, url)."""
+    head: dict[str, Any] = {"resourceType": "Bundle"}
+    if id_:
+        head["id"] = id_
+    if updated:
+        head["meta"] = {"lastUpdated": updated}
+    head["type"] = kind
+    if total is not None:
+        head["total"] = total
+    if links:
+        head["link"] = [{"relation": relation, "url": url} for relation, url in links]
+    found = [_entry(entry) for entry in entries]
+    if found:
+        head["entry"] = found
+    return _ENCODER.encode(head)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    made: dict[str, Any] = {"fullUrl": entry.full_url} if entry.full_url else {}
+    if entry.text:
+        made["resource"] = msgspec.Raw(entry.text)
+    return made | entry.more
+
+
+def self_link(base: str, type_: str, used: Sequence[tuple[str, str]], cursor: str = "") -> str:
+    """The address of a search, with the parameters that had an effect."""
+    pairs = [*used, *([("_cursor", cursor)] if cursor else [])]
+    return f"{base}/{type_}?{urlencode(pairs, safe=':/|,$')}" if pairs else f"{base}/{type_}"

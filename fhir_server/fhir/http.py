@@ -1,0 +1,43 @@
+"""A request and an answer as values: no web framework knows them, none is known here."""
+
+from dataclasses import dataclass, field
+from typing import Mapping
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`path` below the base address, without a slash at either end, as it came (not yet decoded); header names in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters of the URL, decoded, in order; those without a value too."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    def parameter(self, name: str) -> str:
+        """The last value of a parameter of the URL, or ""."""
+        return dict(self.pairs()).get(name, "") if name in self.query else ""
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, "")
+
+    @property
+    def asked(self) -> str:
+        """Method and address as the caller wrote them, for the trail."""
+        return f"{self.method} {self.path}{'?' if self.query else ''}{self.query}"
+
+
+@dataclass(slots=True)
+class Reply:
+    """`text` is JSON of FHIR content, written as XML at the edge when that is wanted; `raw` are bytes of `media`, as they are."""
+
+    status: int
+    text: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    media: str = ""

@@ -1,0 +1,101 @@
+"""Literal references: read and write them.
+
+https://hl7.org/fhir/R4/references.html#literal
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """To a resource of this server: `Patient/1`, `Patient/1/_history/2`, or the same after its own
+    address.
+    """
+
+    type_: str
+    id_: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An address elsewhere; `type_`, `id_` and `version` where it reads like one of a FHIR server,
+    else empty.
+    """
+
+    url: str
+    type_: str = ""
+    id_: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Urn:
+    """`urn:uuid:…` or `urn:oid:…`: an entry of the same Bundle, or a name for something nobody
+    serves.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """`#id`; an empty id is the containing resource itself."""
+
+    id_: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """`Patient?identifier=…` in a transaction."""
+
+    type_: str
+    query: str
+
+
+Reference = Local | Remote | Urn | Contained | Conditional
+
+_ID = r"[A-Za-z0-9.-]{1,64}"
+_REST = re.compile(rf"([A-Z][A-Za-z]+)/({_ID})(?:/_history/({_ID}))?")
+_REST_AT_END = re.compile(rf"/([A-Z][A-Za-z]+)/({_ID})(?:/_history/({_ID}))?$")
+_CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?(\S+)")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_FRAGMENT = re.compile(rf"#(?:{_ID})?")
+
+
+def parse(text: str, *, base: str) -> Reference:
+    """Read a literal reference; `base` is this server's address. ValueError names what is no
+    reference.
+    """
+    own = base.rstrip("/") + "/"
+    path = text[len(own) :] if text.startswith(own) else text
+    if match := _REST.fullmatch(path):
+        return Local(match[1], match[2], match[3] or "")
+    if match := _CONDITIONAL.fullmatch(path):
+        return Conditional(match[1], match[2])
+    if _FRAGMENT.fullmatch(text):
+        return Contained(text[1:])
+    if not _ABSOLUTE.fullmatch(text):
+        raise ValueError(f"`{text[:100]}` is no reference")
+    if text.startswith("urn:"):
+        return Urn(text)
+    if match := _REST_AT_END.search(text):
+        return Remote(text, match[1], match[2], match[3] or "")
+    return Remote(text)
+
+
+def write(reference: Reference, *, base: str = "") -> str:
+    """The text of a reference; with `base`, a local or conditional one becomes absolute."""
+    prefix = base.rstrip("/") + "/" if base else ""
+    match reference:
+        case Local(type_, id_, version):
+            return f"{prefix}{type_}/{id_}" + (f"/_history/{version}" if version else "")
+        case Conditional(type_, query):
+            return f"{prefix}{type_}?{query}"
+        case Remote(url):
+            return url
+        case Urn(text):
+            return text
+        case Contained(id_):
+            return f"#{id_}"

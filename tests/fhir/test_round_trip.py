@@ -1,0 +1,54 @@
+"""HL7's own examples, each in JSON and in XML: the same values, spelled the same, both ways."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from fhir_server.fhir import json_format, xml_format
+from fhir_server.fhir.json_format import Exact
+from tests.corpus import CORPUS, corpus_files, needs_corpus
+
+EXAMPLES = corpus_files("r4/examples/*.xml")
+
+
+def spelled(value: Any) -> Any:
+    """`value` with numbers as their spelling and narratives as canonical XML."""
+    if isinstance(value, dict):
+        return {name: spelled(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [spelled(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("<div "):
+        return etree.tostring(etree.fromstring(value), method="c14n", with_comments=False)
+    if isinstance(value, Exact):
+        return "number", value.text
+    if type(value) is int:
+        return "number", str(value)
+    return value
+
+
+def pair(path: Path) -> dict[str, Any]:
+    return json_format.read(path.with_suffix(".json").read_bytes())
+
+
+@needs_corpus
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_official_example_reads_the_same_from_xml_and_json(path: Path) -> None:
+    assert spelled(xml_format.read(path.read_bytes())) == spelled(pair(path))
+
+
+@needs_corpus
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_official_example_goes_to_xml_and_back(path: Path) -> None:
+    assert spelled(xml_format.read(xml_format.write(pair(path)))) == spelled(pair(path))
+
+
+@needs_corpus
+def test_the_xml_of_the_official_examples_is_valid_against_the_official_schema() -> None:
+    assert CORPUS is not None
+    schema = etree.XMLSchema(etree.parse(CORPUS / "r4/xsd/fhir/fhir-single.xsd"))
+    invalid = [
+        p.stem for p in EXAMPLES if not schema.validate(etree.fromstring(xml_format.write(pair(p))))
+    ]
+    assert len(EXAMPLES) > 300 and invalid == []

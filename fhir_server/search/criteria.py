@@ -1,0 +1,117 @@
+"""One parameter of a query string into a Criterion: modifiers, alternatives, chains.
+
+https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/R4/search.html#chaining
+"""
+
+from collections.abc import Iterable
+
+from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.parameters import COLUMNS, Parameter, parameters
+from fhir_server.search.query import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    Criterion,
+    HasKey,
+    IdIs,
+    Leads,
+    Not,
+    Nothing,
+    UpdatedIs,
+)
+from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+from fhir_server.search.types import ASK
+from fhir_server.search.types.date import asked_interval
+from fhir_server.search.types.reference import leads_to
+from profiles.definitions import r4
+
+MAX_ALTERNATIVES = 1_000  # values between commas
+MAX_STEPS = 5  # of one chain
+MAX_WAYS = 1_000  # types that the chains of one query may pass through
+
+
+def all_of(parts: Iterable[Criterion]) -> Criterion:
+    found = tuple(parts)
+    return found[0] if len(found) == 1 else AllOf(found)
+
+
+def any_of(parts: Iterable[Criterion]) -> Criterion:
+    found = tuple(parts)
+    return found[0] if len(found) == 1 else AnyOf(found)
+
+
+class Criteria:
+    """Reads the parameters of one query; counts what its chains cost."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked, self.ways = asked, 0
+
+    def read(self, type_: str, name: str, value: str) -> Criterion | None:
+        """What `name=value` asks of a `type_`; None when the type has no such parameter.
+
+        `name` may have a modifier and a chain; `value` is not empty and still has its escapes.
+        BadRequest as `parse`.
+        """
+        head, dot, rest = name.partition(".")
+        code, _, modifier = head.partition(":")
+        if code in COLUMNS:
+            return None if dot else self.column(code, modifier, value)
+        parameter = parameters(type_).get(code)
+        if parameter is None:
+            return None
+        if dot:
+            return self.chain(parameter, modifier, rest, value)
+        if modifier == "missing":
+            present = HasKey((parameter.present,))
+            return Not(present) if is_true(code, value) else present
+        return ASK[parameter.type](parameter, modifier, alternatives(code, value), self.asked)
+
+    def column(self, code: str, modifier: str, value: str) -> Criterion:
+        """`_id` and `_lastUpdated`, which nothing lacks."""
+        if modifier == "missing":
+            return Nothing() if is_true(code, value) else EVERYTHING
+        values = alternatives(code, value)
+        if code == "_id" and modifier in ("", "not"):
+            ids = IdIs(tuple(plain(value) for value in values))
+            return Not(ids) if modifier else ids
+        if modifier:
+            refuse_modifier(code, modifier)
+        return any_of(UpdatedIs(*asked_interval(code, value, self.asked)) for value in values)
+
+    def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
+        """Through each type that has what follows; None when there is none."""
+        if parameter.type != "reference":
+            return None
+        if modifier and not leads_to(parameter, modifier):
+            refuse_modifier(parameter.code, modifier)
+        if rest.count(".") + 2 > MAX_STEPS:
+            raise BadRequest(f"a chain has at most {MAX_STEPS} steps", code="too-costly")
+        ways = []
+        for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
+            self.count_way()
+            to = self.read(type_, rest, value)
+            if to is not None:
+                ways.append(Leads(parameter.number, (type_,), to))
+        return any_of(ways) if ways else None
+
+    def count_way(self) -> None:
+        self.ways += 1
+        if self.ways > MAX_WAYS:
+            text = (
+                f"chains pass through at most {MAX_WAYS} types: name them, as in `subject:Patient`"
+            )
+            raise BadRequest(text, code="too-costly")
+
+
+def alternatives(code: str, value: str) -> list[str]:
+    """The values between commas, still escaped, without the empty ones."""
+    found = [part for part in split(value, ",") if part]
+    if len(found) > MAX_ALTERNATIVES:
+        raise BadRequest(f"`{code}` has more than {MAX_ALTERNATIVES} values", code="too-costly")
+    return found
+
+
+def is_true(code: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        refuse_value(f"{code}:missing", value)
+    return value == "true"

@@ -1,0 +1,56 @@
+"""What of a resource can be found: its rows for the index.
+
+https://hl7.org/fhir/R4/search.html#2.21.1.1
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.search.parameters import parameters
+from fhir_server.search.rows import Rows
+from fhir_server.search.types import READ
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The rows of one resource; a parameter's number is `parameters(type_)[code].number`, 63 bits.
+
+    `keys`: hashes (63 bits) of what is compared exactly, and that a parameter has a value; see
+    `search.keys`.
+    `strings`: parameter, normalised text (lower case, no accents), text as it is; both cut at 200
+    characters.
+    `dates`: parameter, low, high: half-open, ms since 1970 UTC, `dates.EARLIEST` and `LATEST` for
+    an open end.
+    `numbers`: parameter, low, high: half-open (a plain number ends at the next float, so that
+    `query.holds` reads both); a quantity is there once under its parameter and once under the
+    number of each spelling of its unit.
+    `references`: parameter, target type, target id of each literal reference to this server.
+    `tokens`: parameter, least code of a token parameter, lower case, cut at 200 characters: for
+    sorting alone.
+    """
+
+    keys: frozenset[int]
+    strings: tuple[tuple[int, str, str], ...]
+    dates: tuple[tuple[int, int, int], ...]
+    numbers: tuple[tuple[int, float, float], ...]
+    references: tuple[tuple[int, str, str], ...]
+    tokens: tuple[tuple[int, str], ...] = ()
+
+
+def extract(resource: Mapping[str, Any], *, base: str) -> Index:
+    """The rows of `resource`; absolute references to `base`, this server's address, are its own."""
+    rows = Rows(base)
+    for parameter in parameters(resource["resourceType"]).values():
+        items = parameter.select(resource)
+        if items:
+            rows.keys.add(parameter.present)
+            READ[parameter.type](parameter, items, rows)
+    return Index(
+        keys=frozenset(rows.keys),
+        strings=tuple(dict.fromkeys(rows.strings)),
+        dates=tuple(dict.fromkeys(rows.dates)),
+        numbers=tuple(dict.fromkeys(rows.numbers)),
+        references=tuple(dict.fromkeys(rows.references)),
+        tokens=tuple(rows.tokens.items()),
+    )

@@ -1,0 +1,50 @@
+"""What is compared exactly, as 63-bit numbers: parameters, and (parameter, kind, value).
+
+https://hl7.org/fhir/R4/search.html#token
+
+Hashes rather than texts keep the index small and give each value one column. They are part of the
+stored data: a change here means that every index must be built again. Values are compared as they
+are: in R4 a token is case-sensitive unless its code system says otherwise, and no code system with
+a binding here does.
+"""
+
+from functools import cache, lru_cache
+from hashlib import blake2b
+from typing import Literal
+
+Kind = Literal[
+    "present",  # the parameter has a value
+    "code",  # a token whatever its system
+    "coding",  # a token with its system, "" when it has none
+    "system",  # any token of this system
+    "of-type",  # type system, type code, value of an identifier
+    "reference",  # Type/id, id, Type/id/_history/version, or an address elsewhere
+    "identifier",  # of a logical reference, as `code`; the next two as `coding` and `system`
+    "identifier-coding",
+    "identifier-system",
+    "uri",
+    "string",  # the whole string as it is
+    "unit",  # of a quantity: makes the number of its own rows
+]
+
+
+def _hash(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@cache
+def number(type_: str, code: str) -> int:
+    """The number of a search parameter of a resource type."""
+    return _hash(f"parameter\0{type_}\0{code}")
+
+
+def key(parameter: int, kind: Kind, *values: str) -> int:
+    """The number of a value of a parameter."""
+    return _hash("\0".join((str(parameter), kind, *values)))
+
+
+@lru_cache(maxsize=16_384)
+def common(parameter: int, kind: Kind, *values: str) -> int:
+    """The same as `key`, remembered: for codes and systems, of which there are few."""
+    return _hash("\0".join((str(parameter), kind, *values)))

@@ -1,0 +1,66 @@
+"""Which patients a search names: what decides between an empty answer and a refusal.
+
+https://hl7.org/fhir/R4/search.html#reference
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fhir_server.fhir.reference import Local, parse
+from fhir_server.search.terms import plain, split
+
+_REFERENCES = tuple(code + type_ for code in ("patient", "subject") for type_ in ("", ":Patient"))
+_IDENTIFIERS = (
+    *(f"{name}.identifier" for name in _REFERENCES),
+    "patient:identifier",
+    "subject:identifier",
+)
+_IDS = tuple(f"{name}._id" for name in _REFERENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """`identifiers`: `system|value`, or `value`, or `|value`, as asked and without escapes. `ids`
+    of Patients.
+    """
+
+    identifiers: tuple[str, ...]
+    ids: tuple[str, ...]
+
+
+def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) -> Named:
+    """The patients that a search of `type_` names; `base` is this server's address.
+
+    `system|` alone names nobody, nor does `:not` or `:missing`. A bare id counts, though `subject`
+    may be a group's.
+    """
+    identifiers: list[str] = []
+    ids: list[str] = []
+    for name, value in pairs:
+        if name in _IDENTIFIERS or (type_ == "Patient" and name == "identifier"):
+            identifiers += _identifiers(value)
+        elif name in _IDS or (type_ == "Patient" and name == "_id"):
+            ids += [plain(part) for part in split(value, ",") if part]
+        elif name in _REFERENCES:
+            ids += _patients(value, base)
+    return Named(tuple(dict.fromkeys(identifiers)), tuple(dict.fromkeys(ids)))
+
+
+def _identifiers(value: str) -> Iterable[str]:
+    for part in split(value, ","):
+        if part and split(part, "|")[-1]:
+            yield plain(part)
+
+
+def _patients(value: str, base: str) -> Iterable[str]:
+    for part in split(value, ","):
+        text = plain(part)
+        try:
+            reference = parse(text, base=base)
+        except ValueError:
+            if text:
+                yield text
+            continue
+        match reference:
+            case Local("Patient", id_):
+                yield id_

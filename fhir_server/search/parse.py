@@ -1,0 +1,165 @@
+"""A query string into a Query.
+
+https://hl7.org/fhir/R4/search.html
+
+What is not known is ignored and named in `Query.ignored`, or refused when handling is strict; a
+modifier that is not done is always refused, and so is a value that cannot be read.
+"""
+
+import re
+from collections.abc import Sequence
+
+from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.criteria import Criteria, all_of
+from fhir_server.search.parameters import parameters
+from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind
+from fhir_server.search.terms import Asked, check_text, refuse_value
+
+Pair = tuple[str, str]
+
+CURSOR = "_cursor"
+CHOICES = {
+    "_total": ("none", "estimate", "accurate"),
+    "_summary": ("true", "text", "data", "count", "false"),
+}
+SILENT = (
+    "_format",
+    "_pretty",
+    CURSOR,
+)  # of the answer's form, or of the page: no part of the question
+RESULT = ("_sort", "_count", "_total", "_summary", "_elements")
+
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_SORTABLE: dict[str, SortKind] = {
+    "date": "date",
+    "string": "string",
+    "number": "number",
+    "quantity": "number",
+    "token": "token",
+}
+
+
+def parse(
+    type_: str,
+    pairs: Sequence[Pair],
+    *,
+    base: str,
+    now: int,
+    page_size: int,
+    max_page: int,
+    strict: bool = False,
+) -> Query:
+    """Read the parameters of a search of `type_`, decoded, in the order of the request.
+
+    `base`: this server's address. `now`: ms since 1970 UTC. BadRequest with code `not-supported`
+    for a modifier, and when `strict` for a parameter, that is not done; `value` for a value that
+    cannot be read; `too-costly` for too much.
+    """
+    reader = _Reader(type_, Asked(base, now), max_page)
+    for name, value in pairs:
+        check_text(name + value)
+        reader.take(name, value)
+    if strict and reader.ignored:
+        names = ", ".join(f"`{name[:100]}`" for name in reader.ignored)
+        raise BadRequest(f"not supported: {names}", code="not-supported")
+    count = reader.count if reader.count is not None else min(page_size, max_page)
+    return Query(
+        type_=type_,
+        where=all_of(reader.parts) if reader.parts else EVERYTHING,
+        sort=tuple(reader.sort),
+        count=0 if reader.choices.get("_summary") == "count" else count,
+        total=reader.choices.get("_total", ""),
+        summary="count" if count == 0 else reader.choices.get("_summary", ""),
+        elements=tuple(reader.elements),
+        cursor=reader.cursor,
+        used=tuple(reader.used),
+        ignored=tuple(reader.ignored),
+    )
+
+
+class _Reader:
+    """Takes one parameter after the other; of `_count`, `_total` and `_summary` the last holds."""
+
+    def __init__(self, type_: str, asked: Asked, max_page: int) -> None:
+        self.type_, self.max_page = type_, max_page
+        self.criteria = Criteria(asked)
+        self.parts: list[Criterion] = []
+        self.sort: list[Sort] = []
+        self.count: int | None = None
+        self.choices: dict[str, str] = {}
+        self.elements: list[str] = []
+        self.cursor = ""
+        self.used: list[Pair] = []
+        self.ignored: list[str] = []
+
+    def take(self, name: str, value: str) -> None:
+        if value == "":
+            return
+        if name == CURSOR:
+            self.cursor = value
+        elif name in RESULT:
+            self.take_result(name, value)
+        elif name not in SILENT:
+            self.take_criterion(name, value)
+
+    def take_criterion(self, name: str, value: str) -> None:
+        if name.partition(":")[0] == "_query":
+            raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
+        if value.strip(",") == "":
+            return
+        criterion = self.criteria.read(self.type_, name, value)
+        if criterion is None:
+            self.ignored.append(name)
+        else:
+            self.parts.append(criterion)
+            self.used.append((name, value))
+
+    def take_result(self, name: str, value: str) -> None:
+        match name:
+            case "_sort":
+                self.take_sort(value)
+            case "_count":
+                self.take_count(value)
+            case "_elements":
+                self.elements += [
+                    element.strip() for element in value.split(",") if element.strip()
+                ]
+                self.used.append((name, value))
+            case _ if value in CHOICES[name]:
+                self.choices[name] = value
+                self.use_last(name, value)
+            case _:
+                refuse_value(name, value)
+
+    def take_count(self, value: str) -> None:
+        if not _COUNT.fullmatch(value):
+            refuse_value("_count", value)
+        self.count = min(int(value), self.max_page)
+        self.use_last("_count", str(self.count))
+
+    def use_last(self, name: str, value: str) -> None:
+        self.used = [pair for pair in self.used if pair[0] != name] + [(name, value)]
+
+    def take_sort(self, value: str) -> None:
+        kept = []
+        for key in value.split(","):
+            sort = _sort(self.type_, key)
+            if sort is None:
+                self.ignored.append(f"_sort={key}")
+            else:
+                self.sort.append(sort)
+                kept.append(key)
+        if kept:
+            self.used.append(("_sort", ",".join(kept)))
+
+
+def _sort(type_: str, key: str) -> Sort | None:
+    code, descending = key.removeprefix("-"), key.startswith("-")
+    if code == "_id":
+        return Sort(code, "id", 0, descending)
+    if code == "_lastUpdated":
+        return Sort(code, "updated", 0, descending)
+    parameter = parameters(type_).get(code)
+    if parameter is None or parameter.type not in _SORTABLE:
+        return None
+    return Sort(code, _SORTABLE[parameter.type], parameter.number, descending)

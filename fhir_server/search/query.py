@@ -1,0 +1,192 @@
+"""A search as a tree of frozen dataclasses: what was asked, and nothing of how it is found.
+
+https://hl7.org/fhir/R4/search.html
+
+Two readers turn a `Criterion` into an answer and must agree: `search.match` over an `Index` in
+memory, `storage` in SQL.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+How = Literal["starts", "contains"]
+SortKind = Literal["id", "updated", "date", "string", "number", "token"]
+
+
+@dataclass(frozen=True, slots=True)
+class HasKey:
+    """Its index has at least one of `keys` (never empty)."""
+
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StringIs:
+    """One of its strings of this parameter starts with, or contains, one of `texts`.
+
+    `texts`: normalised, never empty, none of them empty.
+    """
+
+    parameter: int
+    how: How
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DateIs:
+    """One of its dates of this parameter `holds` to [low, high), in ms since 1970 UTC."""
+
+    parameter: int
+    prefix: Prefix
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberIs:
+    """One of its numbers `holds` to [low, high); `parameter` may be that of a unit, see `Index`."""
+
+    parameter: int
+    prefix: Prefix
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdIs:
+    """Its id is one of `ids` (never empty)."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedIs:
+    """Its meta.lastUpdated, as [ms, ms + 1), `holds` to [low, high)."""
+
+    prefix: Prefix
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """One of its literal references of this parameter leads to one of `types` that meets `to`."""
+
+    parameter: int
+    types: tuple[str, ...]
+    to: "Criterion"
+
+
+@dataclass(frozen=True, slots=True)
+class LedBy:
+    """A `type_` that meets `to` leads to it by `parameter`, a number of that type's: `_has`."""
+
+    type_: str
+    parameter: int
+    to: "Criterion"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Each part is met; without parts always."""
+
+    parts: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part is met; without parts never."""
+
+    parts: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part is not met; so also by what lacks the value."""
+
+    part: "Criterion"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing can meet this."""
+
+
+Criterion = (
+    HasKey | StringIs | DateIs | NumberIs | IdIs | UpdatedIs
+    | Leads | LedBy | AllOf | AnyOf | Not | Nothing
+)  # fmt: skip
+
+EVERYTHING = AllOf(())
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort key; without a value last, in either direction.
+
+    `kind` says in which rows of the Index the values are, under `parameter` (0 for id and
+    updated): a date by its low ascending and its high descending, a string by its normalised form,
+    a number by its low, a token by its text.
+    """
+
+    code: str
+    kind: SortKind
+    parameter: int
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A whole search of one type.
+
+    `count`: matches per page, 0 for the total alone. `total`: "", none, estimate, accurate.
+    `summary`: "", true, text, data, count, false. `cursor`: as the client sent it, unchecked.
+    `used`: names and values for `link[self]`, in the order of the request, without the cursor.
+    `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect.
+    """
+
+    type_: str
+    where: Criterion
+    sort: tuple[Sort, ...]
+    count: int
+    total: str
+    summary: str
+    elements: tuple[str, ...]
+    cursor: str
+    used: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...]
+
+
+def holds(prefix: Prefix, value: tuple[float, float], asked: tuple[float, float]) -> bool:
+    """Say whether the interval `value` is `prefix` to the interval `asked`, both [low, high).
+
+    https://hl7.org/fhir/R4/search.html#prefix. `ap` is overlap: who asks has widened `asked`
+    before. In SQL:
+
+        eq  low >= :low and high <= :high        ne  low < :low or high > :high
+        gt  high > :high                         lt  low < :low
+        ge  high > :high or low >= :low          le  low < :low or high <= :high
+        sa  low >= :high                         eb  high <= :low
+        ap  low < :high and high > :low
+    """
+    (low, high), (from_, to) = value, asked
+    match prefix:
+        case "eq":
+            return low >= from_ and high <= to
+        case "ne":
+            return low < from_ or high > to
+        case "gt":
+            return high > to
+        case "lt":
+            return low < from_
+        case "ge":
+            return high > to or low >= from_
+        case "le":
+            return low < from_ or high <= to
+        case "sa":
+            return low >= to
+        case "eb":
+            return high <= from_
+        case "ap":
+            return low < to and high > from_

@@ -1,0 +1,27 @@
+"""The rows of an index while they are gathered.
+
+https://hl7.org/fhir/R4/search.html#2.21.1.1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Items = Sequence[tuple[str, Any]]  # FHIR type, value
+
+CUT = 200  # characters of a string that are indexed
+
+
+@dataclass(slots=True)
+class Rows:
+    """See `extract.Index` for each; `base` is this server's address. Doubles are dropped at the
+    end.
+    """
+
+    base: str
+    keys: set[int] = field(default_factory=set)
+    strings: list[tuple[int, str, str]] = field(default_factory=list)
+    dates: list[tuple[int, int, int]] = field(default_factory=list)
+    numbers: list[tuple[int, float, float]] = field(default_factory=list)
+    references: list[tuple[int, str, str]] = field(default_factory=list)
+    tokens: dict[int, str] = field(default_factory=dict)

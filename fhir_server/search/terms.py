@@ -1,0 +1,64 @@
+"""The parts of a query value: alternatives, components, escapes, prefixes.
+
+https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.html#prefix
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn, cast
+
+from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.query import Prefix
+
+_ESCAPED = re.compile(r"\\([\\,|$])")
+_PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
+_UNUSABLE = re.compile(r"[\0\ud800-\udfff]")  # no database takes these as text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a value is read against: this server's address, and the time in ms since 1970 UTC."""
+
+    base: str
+    now: int
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The parts between the separators that have no backslash before them; the parts are still
+    escaped.
+    """
+    if "\\" not in text:
+        return text.split(separator)
+    parts = [""]
+    for piece in re.findall(r"\\.|[^\\]|\\", text, re.DOTALL):
+        if piece == separator:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
+
+
+def plain(text: str) -> str:
+    """`text` without its escapes."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def prefixed(text: str) -> tuple[Prefix, str]:
+    """The prefix (`eq` when there is none) and the rest."""
+    match = _PREFIXED.fullmatch(text)
+    assert match is not None  # it matches anything
+    return cast(Prefix, match[1] or "eq"), match[2]
+
+
+def check_text(value: str) -> None:
+    """BadRequest when `value` has characters that cannot be stored or compared."""
+    if _UNUSABLE.search(value):
+        raise BadRequest("a search value has a character that is not allowed", code="value")
+
+
+def refuse_value(code: str, value: str) -> NoReturn:
+    raise BadRequest(f"`{value[:100]}` is no value for `{code}`", code="value")
+
+
+def refuse_modifier(code: str, modifier: str) -> NoReturn:
+    raise BadRequest(f"`:{modifier[:100]}` is not supported for `{code}`", code="not-supported")

@@ -1,0 +1,93 @@
+"""Quantity parameters: numbers with a unit.
+
+https://hl7.org/fhir/R4/search.html#quantity
+
+A quantity has one row under the number of its parameter, for searches that name no unit, and one
+under the number of each way to name its unit: system and code, code alone, unit text alone. So a
+unit costs no column, and the canonical unit of UCUM can become one more row.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fhir_server.search.keys import common
+from fhir_server.search.parameters import Parameter
+from fhir_server.search.query import AnyOf, Criterion, NumberIs
+from fhir_server.search.rows import Items, Rows
+from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+from fhir_server.search.types.number import (
+    GREATEST,
+    LEAST,
+    NumberInterval,
+    asked_interval,
+    between,
+    point,
+)
+
+CURRENCY = "urn:iso:std:iso:4217"
+
+
+def read(parameter: Parameter, items: Items, rows: Rows) -> None:
+    """Rows for Quantity (Age, Duration, …), Range and Money; SampledData has no value to compare
+    and gives none.
+    """
+    for type_, value in items:
+        found = _interval(type_, value) if isinstance(value, dict) else None
+        if found is not None:
+            for number in (parameter.number, *_units(parameter.number, type_, value)):
+                rows.numbers.append((number, *found))
+
+
+def _interval(type_: str, value: Any) -> NumberInterval | None:
+    if type_ == "Range":
+        return between(value)
+    if "value" not in value:
+        return None
+    low, high = point(value["value"])
+    match value.get("comparator"):
+        case "<":
+            return LEAST, low
+        case "<=":
+            return LEAST, high
+        case ">":
+            return high, GREATEST
+        case ">=":
+            return low, GREATEST
+    return low, high
+
+
+def _units(number: int, type_: str, value: Any) -> Iterator[int]:
+    if type_ == "Range":
+        value = value.get("low") or value.get("high") or {}
+    if type_ == "Money":
+        value = {"system": CURRENCY, "code": value.get("currency", "")}
+    system, code, unit = value.get("system", ""), value.get("code", ""), value.get("unit", "")
+    if system and code:
+        yield unit_number(number, system, code)
+    for name in {code, unit} - {""}:
+        yield unit_number(number, "", name)
+
+
+def unit_number(number: int, system: str, code: str) -> int:
+    """The number under which the quantities of this unit are; `system` is "" for a code or text in
+    any system.
+    """
+    return common(number, "unit", system, code)
+
+
+def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
+    """`5.4`, `5.4|system|code` or `5.4||code`; the last by code or text of the unit."""
+    if modifier:
+        refuse_modifier(parameter.code, modifier)
+    parts = tuple(_is(parameter, value) for value in values)
+    return parts[0] if len(parts) == 1 else AnyOf(parts)
+
+
+def _is(parameter: Parameter, value: str) -> NumberIs:
+    match [plain(part) for part in split(value, "|")]:
+        case [number]:
+            return NumberIs(parameter.number, *asked_interval(parameter.code, value, number))
+        case [number, system, code] if code:
+            unit = unit_number(parameter.number, system, code)
+            return NumberIs(unit, *asked_interval(parameter.code, value, number))
+    refuse_value(parameter.code, value)

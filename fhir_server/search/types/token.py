@@ -1,0 +1,100 @@
+"""Token parameters: codes, identifiers, booleans.
+
+https://hl7.org/fhir/R4/search.html#token
+
+An element of type code has no system of its own: its binding implies one. Where that is known the
+index has one key, of system and code, and every way to ask for the code becomes that key.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fhir_server.search.keys import common, key
+from fhir_server.search.parameters import Parameter
+from fhir_server.search.query import Criterion, HasKey, Not
+from fhir_server.search.rows import CUT, Items, Rows
+from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+
+Coding = tuple[str, str]  # system and code, each "" where there is none
+
+
+def read(parameter: Parameter, items: Items, rows: Rows) -> None:
+    """Keys for `code`, `system|code` (`|code` without a system) and `system|`; see above."""
+    number = parameter.number
+    for type_, value in items:
+        if type_ == "code" and value in parameter.systems:
+            rows.keys.add(common(number, "coding", parameter.systems[value], value))
+            _read_text(number, value, rows)
+            continue
+        hash_ = common if type_ in ("CodeableConcept", "Coding", "code", "boolean") else key
+        for system, code in _codings(type_, value):
+            if system:
+                rows.keys.add(common(number, "system", system))
+            if code:
+                rows.keys.add(hash_(number, "code", code))
+                rows.keys.add(hash_(number, "coding", system, code))
+                _read_text(number, code, rows)
+        if type_ == "Identifier":
+            _read_of_type(number, value, rows)
+
+
+def _codings(type_: str, value: Any) -> list[Coding]:
+    match type_:
+        case "Coding":
+            return [(value.get("system", ""), value.get("code", ""))]
+        case "CodeableConcept":
+            return [(c.get("system", ""), c.get("code", "")) for c in value.get("coding", ())]
+        case "Identifier":
+            return [(value.get("system", ""), value.get("value", ""))]
+        case "ContactPoint":
+            return [(value.get("use", ""), value.get("value", ""))]
+        case "boolean":
+            return [("", "true" if value else "false")]
+    return [("", value)] if isinstance(value, str) else []
+
+
+def _read_text(number: int, code: str, rows: Rows) -> None:
+    text = code[:CUT].lower()
+    rows.tokens[number] = min(rows.tokens.get(number, text), text)
+
+
+def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
+    if "type" in identifier and "value" in identifier:
+        for system, code in _codings("CodeableConcept", identifier["type"]):
+            rows.keys.add(key(number, "of-type", system, code, identifier["value"]))
+
+
+def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
+    """One of the values; with `not` none of them, which includes having no value at all."""
+    if modifier == "of-type":
+        return HasKey(tuple(_key_of_type(parameter, value) for value in values))
+    if modifier not in ("", "not"):
+        refuse_modifier(parameter.code, modifier)
+    found = HasKey(tuple(key for value in values for key in _keys(parameter, value)))
+    return Not(found) if modifier else found
+
+
+def _keys(parameter: Parameter, value: str) -> Iterator[int]:
+    number, systems = parameter.number, parameter.systems
+    match [plain(part) for part in split(value, "|")]:
+        case [code] | ["", code] if code in systems:
+            yield key(number, "coding", systems[code], code)
+        case [code]:
+            yield key(number, "code", code)
+        case [system, ""] if system in systems.values():
+            for code in systems:
+                if systems[code] == system:
+                    yield key(number, "coding", system, code)
+        case [system, ""] if system:
+            yield key(number, "system", system)
+        case [system, code] if code:
+            yield key(number, "coding", system, code)
+        case _:
+            refuse_value(parameter.code, value)
+
+
+def _key_of_type(parameter: Parameter, value: str) -> int:
+    match [plain(part) for part in split(value, "|")]:
+        case [system, code, identifier] if system and code and identifier:
+            return key(parameter.number, "of-type", system, code, identifier)
+    refuse_value(parameter.code, value)

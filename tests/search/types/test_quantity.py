@@ -1,0 +1,98 @@
+"""Quantity parameters."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.extract import extract
+from tests.search.asking import BASE, finds, query
+
+UCUM = "http://unitsofmeasure.org"
+
+
+def observation(**quantity: Any) -> dict[str, Any]:
+    return {"resourceType": "Observation", "id": "o", "valueQuantity": quantity}
+
+
+WEIGHT = observation(value=Decimal("5.40"), unit="milligram", system=UCUM, code="mg")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("5.4", True),
+        (f"5.4|{UCUM}|mg", True),
+        ("5.4||mg", True),
+        ("5.4||milligram", True),
+        (f"5.4|{UCUM}|milligram", False),
+        (f"5.4|{UCUM}|g", False),
+        ("5.4||g", False),
+        (f"5.40|{UCUM}|mg", True),
+        (f"5.3|{UCUM}|mg", False),
+        (f"gt5.3|{UCUM}|mg", True),
+        (f"lt5.4|{UCUM}|mg", False),
+        (f"le5.4|{UCUM}|mg", True),
+        ("1,5.4||mg", True),
+    ],
+)
+def test_a_quantity_is_found_by_number_and_unit(asked: str, found: bool) -> None:
+    assert finds(f"Observation?value-quantity={asked}", WEIGHT) is found
+
+
+@pytest.mark.parametrize(
+    ("comparator", "asked", "found"),
+    [
+        ("<", "lt5", True),
+        ("<", "ge5", False),
+        ("<=", "le5", True),
+        ("<=", "gt5", False),
+        (">", "gt1000", True),
+        (">", "le5", False),
+        (">=", "ge5", True),
+        (">=", "lt5", False),
+        ("<", "5", False),
+    ],
+)
+def test_a_comparator_opens_the_interval(comparator: str, asked: str, found: bool) -> None:
+    resource = observation(value=5, comparator=comparator)
+    assert finds(f"Observation?value-quantity={asked}", resource) is found
+
+
+def test_money_has_its_currency_as_unit() -> None:
+    invoice = {
+        "resourceType": "Invoice",
+        "id": "i",
+        "totalNet": {"value": Decimal("12.50"), "currency": "EUR"},
+    }
+    assert finds("Invoice?totalnet=12.50|urn:iso:std:iso:4217|EUR", invoice)
+    assert not finds("Invoice?totalnet=12.50||USD", invoice)
+
+
+def test_a_range_has_the_unit_of_its_ends() -> None:
+    plan = {
+        "resourceType": "ActivityDefinition",
+        "id": "a",
+        "useContext": [
+            {"valueRange": {"low": {"value": 1, "unit": "a"}, "high": {"value": 9, "unit": "a"}}}
+        ],
+    }
+    assert finds("ActivityDefinition?context-quantity=gt8||a", plan)
+    assert not finds("ActivityDefinition?context-quantity=gt9||a", plan)
+
+
+def test_a_quantity_without_a_value_has_no_rows() -> None:
+    assert extract(observation(unit="mg"), base=BASE).numbers == ()
+
+
+@pytest.mark.parametrize("value", ["x||mg", "5.4|mg", "5.4||", "5.4|a|b|c", "||mg"])
+def test_what_is_no_quantity_is_refused(value: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        query(f"Observation?value-quantity={value}")
+    assert (refusal.value.code, f"`{value}`" in refusal.value.text) == ("value", True)
+
+
+def test_a_modifier_is_refused() -> None:
+    with pytest.raises(BadRequest):
+        query("Observation?value-quantity:exact=1")

@@ -1,0 +1,131 @@
+"""Token parameters."""
+
+from typing import Any
+
+import pytest
+
+from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.extract import extract
+from fhir_server.search.parameters import parameters
+from tests.search.asking import BASE, finds, query
+
+INS = "urn:oid:1.2.250.1.213.1.4.8"
+LOINC = "http://loinc.org"
+
+PATIENT: dict[str, Any] = {
+    "resourceType": "Patient",
+    "id": "p",
+    "active": True,
+    "gender": "female",
+    "identifier": [
+        {"system": INS, "value": "123"},
+        {
+            "type": {"coding": [{"system": "urn:types", "code": "MR"}]},
+            "system": "urn:hospital",
+            "value": "A|b",
+        },
+        {"value": "no-system"},
+    ],
+    "telecom": [{"system": "email", "use": "work", "value": "Anne@b.example"}],
+}
+DOCUMENT: dict[str, Any] = {
+    "resourceType": "DocumentReference",
+    "id": "d",
+    "status": "current",
+    "type": {
+        "coding": [{"system": LOINC, "code": "34133-9"}, {"code": "own"}, {"system": "urn:empty"}],
+        "text": "Summary",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        (f"identifier={INS}|123", True),
+        (f"identifier={INS}|124", False),
+        ("identifier=urn:other|123", False),
+        ("identifier=123", True),
+        ("identifier=124,123", True),
+        ("identifier=|123", False),
+        ("identifier=|no-system", True),
+        ("identifier=no-system", True),
+        (f"identifier={INS}|", True),
+        ("identifier=urn:other|", False),
+        (r"identifier=urn:hospital|A\|b", True),
+        ("identifier=urn:hospital|a\\|b", False),
+        (r"identifier:of-type=urn:types|MR|A\|b", True),
+        ("identifier:of-type=urn:types|MR|123", False),
+        ("active=true", True),
+        ("active=false", False),
+        ("gender=female", True),
+        ("gender=Female", False),
+        ("gender=male,female", True),
+        ("gender=|female", True),
+        ("gender=http://hl7.org/fhir/administrative-gender|female", True),
+        ("gender=http://hl7.org/fhir/administrative-gender|male", False),
+        ("gender=http://hl7.org/fhir/administrative-gender|", True),
+        ("gender=urn:other|female", False),
+        ("gender=nothing", False),
+        ("gender:not=male", True),
+        ("gender:not=male,female", False),
+        ("language:not=en", True),
+        ("email=Anne@b.example", True),
+        ("phone=Anne@b.example", False),
+        ("deceased=false", True),
+        ("deceased=true", False),
+    ],
+)
+def test_a_patient_is_found_by_what_a_token_says(search: str, found: bool) -> None:
+    assert finds(f"Patient?{search}", PATIENT) is found
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("type=34133-9", True),
+        (f"type={LOINC}|34133-9", True),
+        ("type=|34133-9", False),
+        ("type=|own", True),
+        ("type=urn:empty|", True),
+        ("type=Summary", False),
+        ("status=current", True),
+        ("status=superseded", False),
+        ("type:missing=false", True),
+        ("category:missing=true", True),
+        ("category:missing=false", False),
+        ("type:not=34133-9", False),
+        ("category:not=34133-9", True),
+    ],
+)
+def test_a_document_is_found_by_any_of_its_codings(search: str, found: bool) -> None:
+    assert finds(f"DocumentReference?{search}", DOCUMENT) is found
+
+
+def test_a_value_cannot_pass_for_a_system() -> None:
+    forged = {"resourceType": "Patient", "id": "p", "identifier": [{"value": f"{INS}|123"}]}
+    assert not finds(f"Patient?identifier={INS}|123", forged)
+
+
+@pytest.mark.parametrize("value", ["|", "a|b|c", "a||", "||"])
+def test_a_token_with_too_little_or_too_much_is_refused(value: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        query(f"Patient?identifier={value}")
+    assert (refusal.value.code, f"`{value}`" in refusal.value.text) == ("value", True)
+
+
+@pytest.mark.parametrize("value", ["a|b", "|b|c", "a||c", "a|b|"])
+def test_an_identifier_of_a_type_needs_all_three_parts(value: str) -> None:
+    with pytest.raises(BadRequest, match="is no value for `identifier`"):
+        query(f"Patient?identifier:of-type={value}")
+
+
+def test_a_code_with_a_known_system_costs_one_key_and_the_mark_of_presence() -> None:
+    index = extract({"resourceType": "Person", "gender": "female"}, base=BASE)
+    assert len(index.keys) == 2
+
+
+def test_the_least_code_is_kept_for_sorting() -> None:
+    index = extract(DOCUMENT, base=BASE)
+    numbers = {code: parameters("DocumentReference")[code].number for code in ("type", "status")}
+    assert dict(index.tokens) == {numbers["type"]: "34133-9", numbers["status"]: "current"}

@@ -1,0 +1,123 @@
+"""The visibility labels of a document, and whose it is.
+
+Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Iterator, Mapping
+
+from fhir_server.policy.relations import identifier_text, national_identifiers
+from fhir_server.policy.subject import INS_SYSTEMS, Subject
+
+VISIBILITY = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
+VISIBILITY_OID = "urn:oid:1.2.250.1.213.1.1.4.13"
+MASKED, VEILED, SECRET = "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"
+FLAGS = frozenset({MASKED, VEILED, SECRET})
+CONFIDENTIALITY = frozenset(
+    {
+        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+        "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality",
+        "urn:oid:2.16.840.1.113883.5.25",
+    }
+)
+ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What `securityLabel` says: the three visibility flags of the DMP."""
+
+    masked: bool = False
+    veiled: bool = False
+    secret: bool = False
+
+
+def flags(document: Resource) -> frozenset[str]:
+    """The visibility codes a DocumentReference carries, whatever their display."""
+    return frozenset(
+        coding["code"]
+        for label in document.get("securityLabel", ())
+        for coding in label.get("coding", ())
+        if coding.get("system") in (VISIBILITY, VISIBILITY_OID) and coding.get("code")
+    )
+
+
+def labels(document: Resource) -> Labels:
+    found = flags(document)
+    return Labels(MASKED in found, VEILED in found, SECRET in found)
+
+
+def label_problem(document: Resource) -> str:
+    """Why the labels of a document cannot be: "" when they can. Exactly one of N, R, V and any of the three flags."""
+    levels, unknown = [], []
+    for label in document.get("securityLabel", ()):
+        for coding in label.get("coding", ()):
+            system, code = coding.get("system"), coding.get("code")
+            if system in CONFIDENTIALITY and code in ("N", "R", "V"):
+                levels.append(code)
+            elif system not in (VISIBILITY, VISIBILITY_OID) or code not in FLAGS:
+                unknown.append(f"{system}|{code}")
+    if unknown:
+        return f"no such label in this record: `{unknown[0]}`"
+    return "" if len(levels) == 1 else "one of N, R and V is needed in `securityLabel`, and one only"
+
+
+def owners_of(resource: Resource, subject: Subject) -> tuple[str, ...]:
+    """Whose a resource is: its authors, persons and establishments, and who deposited it.
+
+    R.1111-49 al.2: a masked document stays visible to its author, professional or establishment.
+    """
+    found = set(_written_by(resource))
+    if subject.actor in ("professional", "system"):
+        found.update(subject.me)
+    if subject.actor == "holder":
+        found.add(subject.identifier)
+    return tuple(sorted(found))
+
+
+def _written_by(resource: Resource) -> Iterator[str]:
+    contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
+    authors = resource.get("author", ())
+    named = [*(authors if isinstance(authors, (list, tuple)) else [authors])]
+    if resource["resourceType"] == "DocumentReference" and "custodian" in resource:
+        named.append(resource["custodian"])
+    for reference in named:
+        yield from _identified(reference, contained)
+
+
+def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource]) -> Iterator[str]:
+    text = identifier_text(reference.get("identifier", {}))
+    if text:
+        yield text
+    target = contained.get(reference.get("reference", ""))
+    if target is None:
+        return
+    yield from national_identifiers(target)
+    if target["resourceType"] == "Patient":
+        yield from (identifier_text(i) for i in target.get("identifier", ()) if i.get("system") in INS_SYSTEMS)
+    for part in ("practitioner", "organization"):
+        if part in target:
+            yield from _identified(target[part], contained)
+
+
+def release(deposited: int) -> int:
+    """When a document hidden from its holder is released: one calendar month after the deposit (ms), R.1111-53 al.2.
+
+    31 January + 1 month is the last day of February; days are counted in UTC.
+    """
+    at = datetime.fromtimestamp(deposited / 1000, UTC)
+    year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
+    day = min(at.day, monthrange(year, month)[1])
+    return deposited + int((at.replace(year=year, month=month, day=day) - at).total_seconds()) * 1000
+
+
+def birth_of_age(now: int, years: int) -> int:
+    """The latest birth (ms) of who is `years` old at `now`; born on 29 February, one comes of age on 1 March."""
+    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    year = max(today.year - years, 1)
+    born = date(year, 3, 1) - timedelta(days=1) if (today.month, today.day) == (2, 29) else today.replace(year=year)
+    return int((born - date(1970, 1, 1)).days + 1) * 86_400_000 - 1

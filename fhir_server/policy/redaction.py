@@ -1,0 +1,99 @@
+"""Which parts of a resource lead to documents, and the resource without those that lead to hidden ones.
+
+`contract.md` section 7, lists of references: entries that lead to hidden documents are left out, in every version.
+"""
+
+from typing import Any, Iterator, Mapping
+
+Resource = Mapping[str, Any]
+
+# Type → the list element whose items may lead to a document, and where in the item the reference stands.
+LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "List": (("entry", "item"),),
+    "DocumentReference": (("relatesTo", "target"),),
+    "Consent": (("provision", "data", "reference"),),
+    "AuditEvent": (("entity", "what"),),
+    "DocumentManifest": (("content",),),
+    "Composition": (("relatesTo", "targetReference"),),
+}
+HIDABLE = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
+
+
+def document_links(resource: Resource) -> tuple[tuple[str, str], ...]:
+    """Type and id of each document that a removable item of `resource` leads to."""
+    return tuple(
+        address
+        for path in LISTS.get(resource["resourceType"], ())
+        for item in _items(resource, path)
+        if (address := _address(item, path)) is not None
+    )
+
+
+def without(resource: Resource, hidden: frozenset[tuple[str, str]]) -> dict[str, Any]:
+    """`resource` without the items that lead to `hidden`; an element left empty is left out."""
+    kept = dict(resource)
+    for path in LISTS.get(resource["resourceType"], ()):
+        _prune(kept, path, hidden)
+    return kept
+
+
+def _holder(resource: Resource, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The names down to the list; all but the last name of `path`, or all of it when it is one name."""
+    return path[:-1] if len(path) > 1 else path
+
+
+def _items(resource: Resource, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    value: Any = resource
+    for name in _holder(resource, path):
+        value = value.get(name, {}) if isinstance(value, Mapping) else {}
+    return value if isinstance(value, list) else []
+
+
+def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] | None:
+    reference = item.get(path[-1], {}) if len(path) > 1 else item
+    parts = str(reference.get("reference", "")).split("/")
+    return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in HIDABLE else None
+
+
+def _prune(resource: dict[str, Any], path: tuple[str, ...], hidden: frozenset[tuple[str, str]]) -> None:
+    names = _holder(resource, path)
+    holder = resource
+    for name in names[:-1]:
+        if name not in holder:
+            return
+        holder[name] = dict(holder[name])
+        holder = holder[name]
+    items = holder.get(names[-1])
+    if items is None:
+        return
+    kept = [item for item in items if _address(item, path) not in hidden]
+    if kept:
+        holder[names[-1]] = kept
+    else:
+        del holder[names[-1]]
+
+
+def minimal_patient(patient: Resource, extensions: frozenset[str]) -> dict[str, Any]:
+    """What any professional may know of a Patient: identity, whether the record is open, the closing, the doctor."""
+    kept = {name: patient[name] for name in ("resourceType", "id", "meta", "identifier", "active") if name in patient}
+    shown = [extension for extension in patient.get("extension", ()) if extension.get("url") in extensions]
+    if shown:
+        kept["extension"] = shown
+    meta = dict(kept.get("meta", {}))
+    meta.pop("profile", None)
+    meta["tag"] = [
+        {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+    ]
+    return kept | {"meta": meta}
+
+
+def walk_references(value: Any) -> Iterator[dict[str, Any]]:
+    """Every Reference element below `value`, in document order."""
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value
+        for item in value.values():
+            yield from walk_references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from walk_references(item)

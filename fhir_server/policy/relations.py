@@ -1,0 +1,147 @@
+"""From stored resources to the relations the rules know: who is holder, attending doctor, team member, consenting, blocked.
+
+`contract.md` sections 4 and 7 of the design: rights go by PS_IdNat and Struct_IdNat, logical or through the resource.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Mapping
+
+from fhir_server.fhir.dates import EARLIEST, LATEST, period
+from fhir_server.policy.subject import INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM
+
+OWN_BASE = "https://fhir-server.example/fhir/"
+CONSENT_TYPES = OWN_BASE + "CodeSystem/dmp-consent-type"
+DMP_BASE = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/"
+CLOSING = DMP_BASE + "dmp-fermeture"
+
+# The consents that open or shut a record to somebody, and the provision each must have.
+CONSENT_KINDS = {
+    "dmp-pro-access": ("consented", "permit"),
+    "dmp-pro-access-collected-by": ("consented", "permit"),
+    "dmp-pro-block": ("blocked", "deny"),
+    "dmp-attending-equivalent": ("equivalent", "permit"),
+    "dmp-team-opposition": ("opposed", "deny"),
+}
+
+Resource = Mapping[str, Any]
+# A Reference element to the identifiers `system|value` of whom it names.
+Who = Callable[[Mapping[str, Any]], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`actor` (`system|value`) is `kind` to the record from `since` until `until` (ms, half-open)."""
+
+    actor: str
+    kind: str
+    since: int = EARLIEST
+    until: int = LATEST
+
+
+def identifier_text(identifier: Mapping[str, Any]) -> str:
+    """`system|value`, or "" when one of them is missing."""
+    system, value = identifier.get("system"), identifier.get("value")
+    return f"{system}|{value}" if system and value else ""
+
+
+def national_identifiers(resource: Resource) -> tuple[str, ...]:
+    """The PS_IdNat and Struct_IdNat a Practitioner, Organization or contained actor carries."""
+    return tuple(
+        identifier_text(identifier)
+        for identifier in resource.get("identifier", ())
+        if identifier.get("system") in (PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM) and identifier.get("value")
+    )
+
+
+def holders(patient: Resource) -> tuple[str, ...]:
+    """The INS of a Patient, `system|value`."""
+    return tuple(
+        identifier_text(identifier)
+        for identifier in patient.get("identifier", ())
+        if identifier.get("system") in INS_SYSTEMS and identifier.get("value")
+    )
+
+
+def consent_type(consent: Resource) -> str:
+    """Our code of a Consent (`dmp-pro-access`…), or ""."""
+    for category in consent.get("category", ()):
+        for coding in category.get("coding", ()):
+            if coding.get("system") == CONSENT_TYPES:
+                return str(coding.get("code", ""))
+    return ""
+
+
+def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
+    """What `resource` says of people and its record; nothing for types that say nothing."""
+    match resource["resourceType"]:
+        case "Patient":
+            yield from (Relation(ins, "holder") for ins in holders(resource))
+            for doctor in resource.get("generalPractitioner", ()):
+                yield from (Relation(actor, "attending") for actor in who(doctor))
+        case "CareTeam":
+            yield from _team(resource, who)
+        case "Consent":
+            yield from _consent(resource, who)
+        case _:
+            return
+
+
+def _team(team: Resource, who: Who) -> Iterator[Relation]:
+    if team.get("status", "active") != "active":
+        return
+    since, until = _interval(team.get("period"))
+    for participant in team.get("participant", ()):
+        begins, ends = _interval(participant.get("period"))
+        for actor in who(participant.get("member", {})):
+            yield Relation(actor, "care_team", max(since, begins), min(until, ends))
+
+
+def _consent(consent: Resource, who: Who) -> Iterator[Relation]:
+    kind, wanted = CONSENT_KINDS.get(consent_type(consent), ("", ""))
+    provision = consent.get("provision", {})
+    if not kind or consent.get("status") != "active" or provision.get("type") != wanted or not is_understood(consent):
+        return
+    since, until = _interval(provision.get("period"))
+    for named in provision.get("actor", ()):
+        for actor in who(named.get("reference", {})):
+            yield Relation(actor, kind, since, until)
+
+
+UNDERSTOOD = frozenset({"type", "period", "actor", "action", "purpose", "id", "extension"})
+
+
+def is_understood(consent: Resource) -> bool:
+    """Whether a consent says nothing beyond what the rules can honour: no exceptions, no classes, no single data.
+
+    A permission narrower than we can honour must not open more than it says.
+    """
+    provision = consent.get("provision", {})
+    permits = provision.get("type") == "permit"
+    return not permits or (set(provision) <= UNDERSTOOD and _access(provision) and _treatment(provision))
+
+
+def _access(provision: Mapping[str, Any]) -> bool:
+    codes = {c.get("code") for action in provision.get("action", ()) for c in action.get("coding", ())}
+    return not codes or "access" in codes
+
+
+def _treatment(provision: Mapping[str, Any]) -> bool:
+    codes = {coding.get("code") for coding in provision.get("purpose", ())}
+    return not codes or bool(codes & {"TREAT", "normal"})
+
+
+def _interval(value: Mapping[str, Any] | None) -> tuple[int, int]:
+    try:
+        return period(value) if value else (EARLIEST, LATEST)
+    except ValueError:
+        return LATEST, EARLIEST  # an impossible period is never in force; it is refused at the door
+
+
+def record_state(patient: Resource) -> str:
+    """open, closed, before (not opened, or opposed) or deceased; `contract.md` section 7, Record."""
+    if patient.get("deceasedBoolean") is True or "deceasedDateTime" in patient:
+        return "deceased"
+    if patient.get("active", True):
+        return "open"
+    closed = any(extension.get("url") == CLOSING for extension in patient.get("extension", ()))
+    return "closed" if closed else "before"

@@ -1,0 +1,124 @@
+"""The second reader's half of the rules: what is left once the caller is known, the condition of his visible rows.
+
+`condition` is what SQL filters by; it permits exactly where `decide` does (tests/test_agreement.py).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Mapping, Sequence
+
+from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, simplify
+from fhir_server.policy.facts import NATURES, NO, RELATIONS, YES, nature_of
+from fhir_server.policy.rules import DENY, PERMIT, RuleSet
+from fhir_server.policy.subject import Subject
+
+
+NO_RULES = RuleSet("none", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A rule and what is left of its condition; only rules that may still hold."""
+
+    name: str
+    when: Condition
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one caller may see: built from the rules and his facts, read by `storage.rows`.
+
+    `known`: the facts of the caller and his request. `me`: the identifiers that relations and authors are compared with.
+    """
+
+    rules: RuleSet
+    known: Mapping[str, str]
+    me: tuple[str, ...]
+    everything: bool = False
+    because: str = ""
+
+    @classmethod
+    def of(cls, subject: Subject, rules: RuleSet, facts: Mapping[str, str]) -> "Scope":
+        return cls(rules, facts, subject.me)
+
+    @classmethod
+    def all_rows(cls, *, because: str) -> "Scope":
+        """No filter at all: for migrations, the loader and `FHIR_POLICY=off`; the reason is mandatory."""
+        return cls(NO_RULES, {}, (), everything=True, because=because)
+
+    def condition(self, type_: str) -> Condition:
+        """What must hold of record and row for the caller to see a resource of this type."""
+        return self.of_nature(nature_of(type_))
+
+    def of_nature(self, nature: str) -> Condition:
+        if self.everything:
+            return ALWAYS
+        return visible(self.rules, frozenset(self.known.items()), nature)
+
+    def permits(self, type_: str) -> tuple[Left, ...]:
+        """The permitting rules that may still hold: which of them settled an access goes into its trace."""
+        return () if self.everything else permitting(self.rules, frozenset(self.known.items()), nature_of(type_))
+
+    def access(self, type_: str) -> Condition:
+        """When the caller has any right in a record: an ordinary document, or the type asked for, would be visible.
+
+        Own documents count if there are any (relation `author`).
+        """
+        natures = ("document", nature_of(type_))
+        ordinary = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
+        parts: list[Condition] = [
+            AnyOf((simplify(self.of_nature(nature), ordinary | {"own": NO}),
+                   AllOf((Is("author", YES), simplify(self.of_nature(nature), ordinary | {"own": YES})))))
+            for nature in natures if nature != "trace"
+        ]
+        if "trace" in natures:
+            parts.append(simplify(self.of_nature("trace"), ordinary | {"own": NO}))
+        return simplify(AnyOf(tuple(parts)), {})
+
+    def needs_relation(self, type_: str) -> bool:
+        """Whether nothing of this type is visible in a record the caller has no relation to."""
+        without = dict.fromkeys(RELATIONS, NO)
+        if nature_of(type_) != "trace":
+            without["own"] = NO  # an own document always comes with the relation `author`
+        return simplify(self.condition(type_), without) == NEVER
+
+    def sees_nothing(self) -> bool:
+        """Whether no resource of any nature can ever be visible: a ban."""
+        return not self.everything and all(self.of_nature(nature) == NEVER for nature in NATURES)
+
+
+def of_nature(nature: str) -> dict[str, str]:
+    """What the nature of a row alone settles: shared rows belong to no record, and only what is filed has labels."""
+    facts = {"nature": nature}
+    if nature == "shared":
+        facts |= dict.fromkeys(RELATIONS, NO) | {"state": "shared", "of_age": YES, "own": NO}
+    if nature not in ("document", "list", "clinical"):
+        facts |= {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
+    return facts
+
+
+def is_own(nature: str, owners: str, me: Sequence[str]) -> bool:
+    """Whether `owners`, one identifier a line, names the caller; a trace belongs to the person alone, not his house."""
+    if nature == "trace":
+        return bool(me) and owners == f"\n{me[0]}\n"
+    return any(f"\n{identifier}\n" in owners for identifier in me)
+
+
+@lru_cache(maxsize=4096)
+def visible(rules: RuleSet, known: frozenset[tuple[str, str]], nature: str) -> Condition:
+    """Permitted by some rule and denied by none, as far as the known facts go."""
+    facts = dict(known) | of_nature(nature)
+    denies = [Not(r.when) for r in rules.rules if r.effect == DENY and facts["action"] in r.actions]
+    permits = [r.when for r in rules.rules if r.effect == PERMIT and facts["action"] in r.actions]
+    return simplify(AllOf((AnyOf(tuple(permits)), *denies)), facts)
+
+
+@lru_cache(maxsize=4096)
+def permitting(rules: RuleSet, known: frozenset[tuple[str, str]], nature: str) -> tuple[Left, ...]:
+    facts = dict(known) | of_nature(nature)
+    left = [
+        Left(rule.name, simplify(rule.when, facts))
+        for rule in rules.rules
+        if rule.effect == PERMIT and facts["action"] in rule.actions
+    ]
+    return tuple(item for item in left if item.when != NEVER)

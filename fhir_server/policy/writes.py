@@ -1,0 +1,176 @@
+"""What a write does, in the words of the rules: the acts it consists of, from the old and the new content.
+
+Design, `domain.md` 4.6 (what PATCH may change) and `contract.md` section 7. Anything a write would change beyond its acts is
+refused with 405: what no rule speaks of cannot be done.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from fhir_server.fhir.outcome import NotAllowed, Unprocessable
+from fhir_server.policy.facts import nature_of
+from fhir_server.policy.labels import ARCHIVED, CONFIDENTIALITY, MASKED, SECRET, VEILED, flags
+from fhir_server.policy.relations import CLOSING, consent_type
+from fhir_server.policy.subject import Subject
+
+Resource = Mapping[str, Any]
+
+# The types of documents that a holder writes himself (TRE_A05 and LOINC), R.1111-42 1° c.
+HOLDER_TYPES = frozenset({"EXPPAT_1", "EXPPAT_2", "EXPPAT_3", "74465-6"} | {f"DOCPAT{n:02}" for n in range(1, 10)})
+REIMBURSEMENT = "REMB"
+DELETED = "entered-in-error"
+FREE = frozenset({"meta", "text", "id"})  # no content of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An action of the rules and the fact `asks` that goes with it."""
+
+    action: str
+    asks: str = "other"
+
+
+def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
+    """The acts of creating `new`; NotAllowed or Unprocessable where no rule could ever permit it."""
+    type_ = new["resourceType"]
+    match nature_of(type_):
+        case "shared":
+            return (Act("publish"),)
+        case "patient" | "relative":
+            return (Act("administer"),)
+        case "team":
+            return (Act("team", "write"),)
+        case "consent":
+            return (Act("declare", _declared(new)),)
+        case "trace":
+            raise NotAllowed("traces are written by the server alone")
+        case "document" if type_ == "DocumentReference":
+            return (Act("deposit", _deposited(new, subject)),)
+        case _:
+            return (Act("deposit"),)
+
+
+def _deposited(document: Resource, subject: Subject) -> str:
+    codes = {coding.get("code") for coding in document.get("type", {}).get("coding", ())}
+    if subject.actor == "holder" and codes and codes <= HOLDER_TYPES:
+        return "patient-document"
+    return "reimbursement" if REIMBURSEMENT in codes else "other"
+
+
+def _declared(consent: Resource) -> str:
+    type_ = consent_type(consent)
+    if type_ in ("dmp-mask", "dmp-minor-secret"):
+        label = MASKED if type_ == "dmp-mask" else SECRET
+        raise Unprocessable(
+            f"`{type_}` is a view of labels: put `{label}` into `securityLabel` of the document instead",
+            code="business-rule", expression="Consent.category",
+        )
+    return type_ or "unknown"
+
+
+def change(old: Resource, new: Resource) -> tuple[Act, ...]:
+    """The acts of putting `new` in place of `old`; none when nothing changes."""
+    match nature_of(old["resourceType"]):
+        case "shared":
+            return (Act("publish"),)
+        case "patient":
+            return (Act("administer", "closing" if _only(old, new, "active", CLOSING) else "other"),)
+        case "relative":
+            return (Act("administer"),)
+        case "team":
+            return (Act("team", _team_change(old, new)),)
+        case "consent":
+            if consent_type(old) != consent_type(new) or old.get("patient") != new.get("patient"):
+                raise Unprocessable("a consent keeps its type and its patient", code="business-rule")
+            return (Act("declare", _declared(new)),)
+        case "document" if old["resourceType"] == "DocumentReference":
+            return _document_change(old, new)
+        case "clinical":
+            return (Act("supersede"),)
+        case _:
+            raise NotAllowed(f"a {old['resourceType']} is not changed once it is stored")
+
+
+def _differing(old: Resource, new: Resource) -> set[str]:
+    return {name for name in {*old, *new} - FREE if old.get(name) != new.get(name)}
+
+
+def _only(old: Resource, new: Resource, element: str, extension: str) -> bool:
+    """Whether nothing but `element` and the extension of this url differ."""
+    if _differing(old, new) - {element, "extension"}:
+        return False
+    return _others(old, extension) == _others(new, extension)
+
+
+def _others(resource: Resource, url: str) -> list[Any]:
+    return [extension for extension in resource.get("extension", ()) if extension.get("url") != url]
+
+
+def _team_change(old: Resource, new: Resource) -> str:
+    differing = _differing(old, new)
+    before, after = old.get("participant", []), new.get("participant", [])
+    if differing == {"participant"} and all(p in after for p in before):
+        return "add-member"
+    ended = differing <= {"participant", "status"} and new.get("status") in (old.get("status"), "inactive")
+    return "remove-member" if ended and all(p in before for p in after) else "write"
+
+
+def _document_change(old: Resource, new: Resource) -> tuple[Act, ...]:
+    """Status, labels and the archive mark: the three elements that may change (405 for any other)."""
+    if _differing(old, new) - {"status", "securityLabel", "extension"} or _others(old, ARCHIVED) != _others(new, ARCHIVED):
+        raise NotAllowed("only `status`, `securityLabel` and the extension isArchived of a document can be changed")
+    acts: list[Act] = []
+    if old.get("extension") != new.get("extension"):
+        acts.append(Act("archive"))
+    if old["status"] != new["status"]:
+        acts.append(Act("remove" if new["status"] == DELETED else "supersede"))
+    acts += _label_change(old, new)
+    return tuple(acts)
+
+
+def _label_change(old: Resource, new: Resource) -> list[Act]:
+    before, after = flags(old), flags(new)
+    added, taken = after - before, before - after
+    if VEILED in added:
+        raise Unprocessable(
+            f"`{VEILED}` can be set when a document is deposited, not later", code="business-rule",
+            expression="DocumentReference.securityLabel",
+        )
+    acts = []
+    if MASKED in added | taken:
+        acts.append(Act("mask" if MASKED in added else "unmask"))
+    if VEILED in taken:
+        acts.append(Act("reveal"))
+    if SECRET in added | taken:
+        acts.append(Act("secrecy"))
+    if _levels(old) != _levels(new):
+        acts.append(Act("relabel"))
+    return acts
+
+
+def _levels(document: Resource) -> set[str]:
+    return {
+        coding.get("code", "")
+        for label in document.get("securityLabel", ())
+        for coding in label.get("coding", ())
+        if coding.get("system") in CONFIDENTIALITY
+    }
+
+
+def removal(old: Resource) -> tuple[Act, ...]:
+    """The acts of DELETE."""
+    match nature_of(old["resourceType"]):
+        case "shared":
+            return (Act("publish"),)
+        case "consent":
+            return (Act("declare", _declared(old)),)
+        case "team":
+            return (Act("team", "write"),)
+        case "relative":
+            return (Act("administer"),)
+        case "clinical":
+            return (Act("remove"),)
+        case "document" if old["resourceType"] == "DocumentReference":
+            return (Act("remove"),)
+        case _:
+            raise NotAllowed(f"a {old['resourceType']} is not deleted")

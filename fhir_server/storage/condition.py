@@ -1,0 +1,67 @@
+"""The second reader of the rules: a policy condition as SQL over a row, its record and the caller's relations to it.
+
+Aliases, for a row `d`: `d_k` its record, `d_s` the caller's relations. Every fact is NOT NULL, so that SQL and
+`policy.condition.holds` never disagree over an unknown.
+"""
+
+from typing import Callable, assert_never
+
+from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf
+from fhir_server.policy.facts import RELATIONS, YES
+
+# A fact and one of its values to SQL that is true, false, never null.
+Fact = Callable[[str, str], str]
+
+
+def where(condition: Condition, fact: Fact) -> str:
+    """`condition` as SQL."""
+    match condition:
+        case Is(name, value):
+            return fact(name, value)
+        case OneOf(name, values):
+            return _joined(" OR ", [fact(name, value) for value in sorted(values)], "1 = 0")
+        case AllOf(parts):
+            return _joined(" AND ", [where(part, fact) for part in parts], "1 = 1")
+        case AnyOf(parts):
+            return _joined(" OR ", [where(part, fact) for part in parts], "1 = 0")
+        case Not(part):
+            return f"NOT {where(part, fact)}"
+        case _:
+            assert_never(condition)
+
+
+def _joined(word: str, parts: list[str], empty: str) -> str:
+    return f"({word.join(parts)})" if parts else f"({empty})"
+
+
+def row_fact(alias: str, *, nature: str, me: int, position: str) -> Fact:
+    """How the facts of row `alias` are read; `me`: how many identifiers the caller has; `position`: strpos or instr."""
+
+    def own() -> str:
+        if nature == "trace":
+            return f"{alias}.owners = :own0"
+        lines = " OR ".join(f"{position}({alias}.owners, :own{n}) > 0" for n in range(me))
+        return f"(COALESCE({alias}_s.author, 0) = 1 AND ({lines or '1 = 0'}))"
+
+    true = {
+        **{relation: f"COALESCE({alias}_s.{relation}, 0) = 1" for relation in RELATIONS},
+        "of_age": f"{alias}_k.born <= :adult_before",
+        "masked": f"{alias}.masked",
+        "veiled_holder": f"{alias}.veiled_until > :now",
+        "veiled_representatives": f"{alias}.veiled_representatives",
+    }
+
+    def fact(name: str, value: str) -> str:
+        if name == "state":
+            return f"{alias}_k.state = '{_literal(value)}'"
+        test = own() if name == "own" else true[name]
+        return f"({test})" if value == YES else f"(NOT {test})"
+
+    return fact
+
+
+def _literal(value: str) -> str:
+    """A value of our own tables, safe to stand in SQL; anything else is a fault of the rules."""
+    if not value.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"not a plain word: `{value}`")
+    return value

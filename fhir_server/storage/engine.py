@@ -1,0 +1,195 @@
+"""Connections, one a thread, and everything that differs between SQLite and PostgreSQL.
+
+SQLAlchemy knows URLs, dialects and schema; statements go to the driver as one SQL text with `:names`, since that is
+three times faster than its expression language (design, `libraries.md` 6.1).
+"""
+
+import fcntl
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+import sqlalchemy
+from sqlalchemy.pool import NullPool
+
+from fhir_server.storage.postgres import Statements, TooSlow, rows_of
+
+Params = Mapping[str, Any]
+Row = Sequence[Any]
+
+
+class StorageBusy(Exception):
+    """The database ended the statement: it took longer than the time limit."""
+
+
+class Session:
+    """One thread's connection, in autocommit until `transaction`."""
+
+    def __init__(self, database: "Database") -> None:
+        self.database = database
+        self.fairy = database.engine.raw_connection()
+        self.driver: Any = self.fairy.driver_connection
+        self.open = False
+        self.lock = open(database.lock_path, "w") if database.lock_path else None  # noqa: SIM115 - lives as long as us
+
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        raise NotImplementedError
+
+    def run(self, sql: str, params: Params) -> int:
+        """Execute; the number of rows touched."""
+        raise NotImplementedError
+
+    def many(self, sql: str, params: Sequence[Params]) -> None:
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def end(self, word: str) -> None:
+        """`COMMIT` or `ROLLBACK`."""
+        raise NotImplementedError
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction; an inner one is part of the outer."""
+        if self.open:
+            yield
+            return
+        self.begin()
+        self.open = True
+        try:
+            yield
+        except BaseException:
+            self.open = False
+            self.end("ROLLBACK")
+            raise
+        self.open = False
+        self.end("COMMIT")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is done within is undone alone when it fails; only inside `transaction`."""
+        self.run("SAVEPOINT entry", {})
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK TO SAVEPOINT entry", {})
+            raise
+        self.run("RELEASE SAVEPOINT entry", {})
+
+    def close(self) -> None:
+        self.fairy.close()
+        if self.lock:
+            self.lock.close()
+
+
+class SqliteSession(Session):
+    """SQLite: every transaction is a writer (each leaves a trace), one at a time, queued by a lock of the kernel.
+
+    SQLite's own waiting sleeps up to a second; a file lock wakes the next at once.
+    """
+
+    def __init__(self, database: "Database") -> None:
+        super().__init__(database)
+        self.driver.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000"):
+            self.driver.execute(f"PRAGMA {pragma}")
+
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+
+    def run(self, sql: str, params: Params) -> int:
+        return self.driver.execute(sql, params).rowcount  # type: ignore[no-any-return]
+
+    def many(self, sql: str, params: Sequence[Params]) -> None:
+        self.driver.executemany(sql, params)
+
+    def begin(self) -> None:
+        if self.lock:
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+        try:
+            self.driver.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._unlock()
+            raise
+
+    def end(self, word: str) -> None:
+        try:
+            self.driver.execute(word)
+        except BaseException:
+            if self.driver.in_transaction:
+                self.driver.execute("ROLLBACK")
+            raise
+        finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self.lock:
+            fcntl.flock(self.lock, fcntl.LOCK_UN)
+
+
+class PostgresSession(Session):
+    """PostgreSQL: see `postgres` for how statements are sent."""
+
+    def __init__(self, database: "Database") -> None:
+        super().__init__(database)
+        self.driver.autocommit = True
+        self.statements = Statements(self.driver)
+        self.statements.command(f"SET statement_timeout = {int(database.timeout * 1000)}")
+        self.statements.command("SET jit = off")
+
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        return list(rows_of(self._execute(sql, params)))
+
+    def run(self, sql: str, params: Params) -> int:
+        return self._execute(sql, params).command_tuples or 0
+
+    def many(self, sql: str, params: Sequence[Params]) -> None:
+        for each in params:
+            self._execute(sql, each)
+
+    def begin(self) -> None:
+        self.statements.command("BEGIN")
+
+    def end(self, word: str) -> None:
+        self.statements.command(word)
+
+    def _execute(self, sql: str, params: Params) -> Any:
+        try:
+            return self.statements.execute(sql, params)
+        except TooSlow as late:
+            raise StorageBusy(str(late)) from late
+
+
+class Database:
+    """A database by its SQLAlchemy URL; `timeout` in seconds ends any one statement."""
+
+    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+        self.engine = sqlalchemy.create_engine(url, poolclass=NullPool)
+        self.dialect = self.engine.dialect.name
+        if self.dialect not in ("sqlite", "postgresql"):
+            raise ValueError(f"only SQLite and PostgreSQL are supported, not `{self.dialect}`")
+        self.timeout = timeout
+        name = self.engine.url.database if self.dialect == "sqlite" else None
+        self.lock_path = Path(f"{name}.lock") if name and name != ":memory:" else None
+        self._local = threading.local()
+
+    @property
+    def postgres(self) -> bool:
+        return self.dialect == "postgresql"
+
+    def session(self) -> Session:
+        """This thread's connection, made anew when it was lost."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or (self.postgres and session.driver.broken):
+            session = PostgresSession(self) if self.postgres else SqliteSession(self)
+            self._local.session = session
+        return session
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is not None:
+            session.close()
+            del self._local.session

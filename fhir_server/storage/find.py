@@ -1,0 +1,182 @@
+"""Search: criteria, visible rows, exact total and one page, in one statement.
+
+https://hl7.org/fhir/R4/search.html
+
+The statement's parts: `named`, `rel` (see `rows`), `standing` of the named records, `matched` rows, the `page` of them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.keys import key, number
+from fhir_server.search.query import AllOf, HasKey, Query, Sort
+from fhir_server.storage.compile import Compiler
+from fhir_server.storage.engine import Session
+from fhir_server.storage.read import is_professional
+from fhir_server.storage.rows import Rows
+from fhir_server.storage.version import COLUMNS, Version, columns
+
+# What a key is sorted by, and what stands for a missing value (those come last in either direction).
+_KEYS = {
+    "date": ("SELECT {f}(v.{c}) FROM moment v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
+    "string": ("SELECT {f}(v.value) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
+    "number": ("SELECT {f}(v.{c}) FROM number v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
+    "token": ("SELECT {f}(v.value) FROM token v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
+}
+
+
+@dataclass(slots=True)
+class Found:
+    """What a search found. `access`: None when no record that exists was named, else whether the caller has any right
+    there. `records`: the named records, or those on the page, each with the rules that opened it. `last`: the sort values
+    after which the next page begins, empty on the last page."""
+
+    access: bool | None
+    records: list[tuple[int, str]]
+    total: int
+    versions: list[Version]
+    last: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One sort column: its SQL in `matched`, and whether it goes down."""
+
+    sql: str
+    descending: bool
+
+
+def _keys(sorts: tuple[Sort, ...], rows: Rows) -> list[_Key]:
+    found: list[_Key] = []
+    for sort in sorts or (Sort("_lastUpdated", "updated", 0, True),):
+        if sort.kind in ("id", "updated"):
+            found.append(_Key(f"d.{sort.kind}", sort.descending))
+            continue
+        inner, empty = _KEYS[sort.kind]
+        value = "(" + inner.format(
+            f="max" if sort.descending else "min",
+            c="high" if sort.descending and sort.kind == "date" else "low",
+            p=rows.add("par", sort.parameter),
+        ) + ")"
+        found.append(_Key(f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END", False))
+        found.append(_Key(f"COALESCE({value}, {empty})", sort.descending))
+    return [*found, _Key("d.id", False)]
+
+
+def _after(keys: list[_Key], last: list[Any], rows: Rows) -> str:
+    """SQL over `matched` m: strictly after the row whose sort values are `last`."""
+    steps: list[str] = []
+    equal: list[str] = []
+    for n, (key, value) in enumerate(zip(keys, last, strict=True)):
+        placeholder = rows.add("cur", value)
+        steps.append(" AND ".join([*equal, f"m.k{n} {'<' if key.descending else '>'} {placeholder}"]))
+        equal.append(f"m.k{n} = {placeholder}")
+    return "(" + " OR ".join(f"({step})" for step in steps) + ")"
+
+
+def is_by_identity(query: Query, rows: Rows) -> bool:
+    """Whether a professional searches Patient by exact INS alone: then everybody's minimum is visible."""
+    only_keys = isinstance(query.where, HasKey) or (
+        isinstance(query.where, AllOf) and all(isinstance(part, HasKey) for part in query.where.parts)
+    )
+    names = {name for name, _ in query.used if not name.startswith("_")}
+    exact = rows.named.identifiers and all(i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers)
+    return bool(query.type_ == "Patient" and is_professional(rows.shape) and only_keys and names == {"identifier"} and exact)
+
+
+def identity_keys(rows: Rows) -> frozenset[int]:
+    """The keys of the exact INS that a professional names: by them he may know a Patient he has no other right to see."""
+    if not is_professional(rows.shape):
+        return frozenset()
+    found: set[int] = set()
+    for identifier in rows.named.identifiers:
+        system, _, value = identifier.partition("|")
+        if system in INS_SYSTEMS and value.isalnum():
+            found.add(key(number("Patient", "identifier"), "coding", system, value))
+    return frozenset(found)
+
+
+def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tuple[str, int]:
+    """The SQL of a search, and how many sort columns it has; `traced` appends the note in it (PostgreSQL)."""
+    type_ = query.type_
+    seen = rows.visible("d", type_, minimal=is_by_identity(query, rows))
+    criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
+    keys = _keys(query.sort, rows)
+    parts = rows.with_()
+    source = seen.source
+    if rows.named:
+        parts.append(f"standing AS ({rows.standing(type_)})")
+        source = f"named z JOIN {source} ON d.record = z.record" if " JOIN " not in source else _named_first(source)
+    sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
+    parts.append(
+        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {seen.rules} AS rules, {sort_columns} FROM {source}"
+        f" WHERE d.type = '{type_}' AND NOT d.deleted AND {seen.where} AND {criteria})"
+    )
+    order = ", ".join(f"m.k{n} {'DESC' if key.descending else 'ASC'}" for n, key in enumerate(keys))
+    after = f" WHERE {_after(keys, last, rows)}" if last else ""
+    parts.append(f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})")
+    if traced:
+        parts.append(_noted(bool(rows.named)))
+    joined = "string_agg" if rows.postgres else "group_concat"
+    standing = (
+        f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM standing" if rows.named
+        else "SELECT 1 AS access, '' AS records"
+    )
+    ks = ", ".join(f"m.k{n}" for n in range(len(keys)))
+    text = (
+        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS total, {ks},"
+        f" {columns('r')}, m.full_, m.rules FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
+        f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
+    )
+    return text, len(keys)
+
+
+def _named_first(source: str) -> str:
+    """`resource d JOIN record d_k …` → begin with the named records, which are few."""
+    table, _, rest = source.partition(" JOIN ")
+    return f"named z JOIN {table} ON d.record = z.record JOIN {rest}"
+
+
+def _noted(named: bool) -> str:
+    """One note for each named record that the caller may enter; else for each record on the page, or one in none."""
+    which = (
+        "SELECT record, rules FROM standing WHERE access = 1" if named
+        else "SELECT record, max(rules) AS rules FROM page GROUP BY record"
+        " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
+    )
+    return (
+        "noted AS (INSERT INTO trail (id, record, at, agent, rules, note, pending)"
+        " SELECT CASE WHEN w.n = 1 THEN :trace ELSE :trace || '.' || w.n END, w.record, :at, :agent, w.rules, :note, true"
+        f" FROM (SELECT record, rules, row_number() OVER (ORDER BY record) AS n FROM ({which}) v) w)"
+    )
+
+
+def find(
+    session: Session, rows: Rows, query: Query, last: list[Any], trace: dict[str, object] | None
+) -> Found:
+    """Run a search; `trace` as in `read.read_row`."""
+    text, width = statement(query, rows, last, traced=trace is not None)
+    found = session.rows(text, rows.params | (trace or {}))
+    access, named, total = found[0][:3]
+    start = 3 + width
+    matches = [row for row in found if row[start] is not None]
+    page = matches[: query.count]
+    versions = [Version(*row[start:]) for row in page]
+    records = _named_records(named) if rows.named else sorted({v.record: v.rules for v in versions}.items())
+    more = len(matches) > query.count and query.count > 0
+    return Found(
+        access=None if rows.named and access is None else bool(access),
+        records=records,
+        total=total,
+        versions=versions,
+        last=list(page[-1][3:start]) if more else [],
+    )
+
+
+def _named_records(text: str | None) -> list[tuple[int, str]]:
+    pairs = (part.partition(":") for part in (text or "").split(";") if part)
+    return [(int(record), rules) for record, _, rules in pairs]
+
+
+assert COLUMNS[0] == "pk", "an empty page is told by its missing row number"

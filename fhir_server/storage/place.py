@@ -1,0 +1,84 @@
+"""Whose a resource is: the record it belongs to, and whom its references name.
+
+`contract.md` sections 4 and 7 of the design: rights go by identifiers, logical or of the resource referred to.
+"""
+
+from typing import Any, Mapping
+
+from fhir_server.fhir.json_format import read as read_json
+from fhir_server.policy.relations import Who, holders, identifier_text, national_identifiers
+from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.extract import Index
+from fhir_server.search.parameters import parameters
+from fhir_server.storage.content import local
+from fhir_server.storage.engine import Session
+from fhir_server.storage.rows import Named
+from profiles.definitions import r4
+
+Resource = Mapping[str, Any]
+OWNERS = ("subject", "patient", "beneficiary")
+
+
+def patient_of(resource: Resource, index: Index, *, base: str) -> Named:
+    """The patient a resource is about, by Patient id or INS; empty when it names none."""
+    contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
+    for name in OWNERS:
+        reference = resource.get(name)
+        if isinstance(reference, Mapping):
+            found = _patient(reference, contained, base)
+            if found:
+                return found
+    return _by_compartment(resource["resourceType"], index)
+
+
+def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], base: str) -> Named:
+    text = reference.get("reference", "")
+    if text in contained:
+        return Named(identifiers=holders(contained[text]))
+    if text:
+        target = local(text, base)
+        return Named(patients=(target.id_,)) if target and target.type_ == "Patient" else Named()
+    identifier = reference.get("identifier", {})
+    return Named(identifiers=(identifier_text(identifier),)) if identifier.get("system") in INS_SYSTEMS else Named()
+
+
+def _by_compartment(type_: str, index: Index) -> Named:
+    """By the first reference to a Patient among the parameters that put the type into a patient's compartment."""
+    codes = r4().compartments["Patient"].get(type_, ())
+    numbers = [parameters(type_)[code].number for code in codes if code in parameters(type_)]
+    for number in numbers:
+        for parameter, target_type, target_id in index.references:
+            if parameter == number and target_type == "Patient":
+                return Named(patients=(target_id,))
+    return Named()
+
+
+def who(session: Session, resource: Resource, *, base: str) -> Who:
+    """How the references of `resource` are read as people and establishments: `system|value`, none when unknown."""
+    contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
+
+    def read(reference: Mapping[str, Any], depth: int = 2) -> tuple[str, ...]:
+        text = identifier_text(reference.get("identifier", {}))
+        if text:
+            return (text,)
+        target = contained.get(reference.get("reference", "")) or _stored(session, reference, base)
+        if target is None or depth == 0:
+            return ()
+        found = national_identifiers(target)
+        if target["resourceType"] == "PractitionerRole" and "practitioner" in target:
+            found += read(target["practitioner"], depth - 1)
+        return found
+
+    return read
+
+
+def _stored(session: Session, reference: Mapping[str, Any], base: str) -> Resource | None:
+    """The Practitioner, PractitionerRole or Organization a reference leads to: shared, so that no right is asked."""
+    target = local(reference.get("reference", ""), base)
+    if target is None or target.type_ not in ("Practitioner", "PractitionerRole", "Organization"):
+        return None
+    rows = session.rows(
+        "SELECT d.body FROM resource d WHERE d.type = :type AND d.id = :id AND NOT d.deleted",
+        {"type": target.type_, "id": target.id_},
+    )
+    return read_json(bytes(rows[0][0])) if rows else None

@@ -1,0 +1,206 @@
+"""Put rows in: one resource version with its index rows, one relation, one record.
+
+Nothing here asks who writes: `repository` has decided before it calls.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from fhir_server.policy.relations import Relation
+from fhir_server.search.extract import Index
+from fhir_server.storage.engine import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of a row that the rules read; see `policy.facts`."""
+
+    owners: tuple[str, ...] = ()
+    masked: bool = False
+    veiled_until: int = 0
+    veiled_representatives: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "owners": "".join(f"\n{owner}" for owner in self.owners) + "\n" if self.owners else "",
+            "masked": self.masked,
+            "veiled_until": self.veiled_until,
+            "veiled_representatives": self.veiled_representatives,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """One version of a resource, ready to lie down."""
+
+    record: int
+    type_: str
+    id_: str
+    version: int
+    updated: int
+    method: str
+    body: bytes
+    media: str = ""
+    data: bytes | None = None
+    linked: bool = False
+    facts: Facts = Facts()
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "record": self.record, "type": self.type_, "id": self.id_, "version": self.version,
+            "updated": self.updated, "deleted": self.method == "DELETE", "method": self.method,
+            "body": self.body, "media": self.media, "data": self.data, "linked": self.linked,
+        } | self.facts.columns()
+
+
+COLUMNS = (
+    "record", "type", "id", "version", "updated", "deleted", "method", "body", "media", "data", "linked",
+    "owners", "masked", "veiled_until", "veiled_representatives",
+)
+_VALUES = ", ".join(f":{name}" for name in COLUMNS)
+_INDEX = {
+    "string": ("parameter", "value", "exact"),
+    "moment": ("parameter", "low", "high"),
+    "number": ("parameter", "low", "high"),
+    "reference": ("parameter", "target_type", "target_id"),
+    "token": ("parameter", "value"),
+}
+_ARRAY = {"parameter": "bigint", "value": "text", "exact": "text", "target_type": "text", "target_id": "text"}
+
+
+def _array_type(table: str, column: str) -> str:
+    return _ARRAY.get(column, "bigint" if table == "moment" else "double precision")
+
+
+def _index_parts(new: str) -> Iterable[str]:
+    """PostgreSQL: one part of a WITH for each index table, fed by arrays."""
+    for table, columns in _INDEX.items():
+        arrays = ", ".join(f"CAST(:{table}_{column} AS {_array_type(table, column)}[])" for column in columns)
+        names = ", ".join(columns)
+        yield (
+            f"i_{table} AS (INSERT INTO {table} (pk, {names}) SELECT {new}.pk, v.* FROM {new}, "
+            f"unnest({arrays}) AS v({names}))"
+        )
+
+
+PG_INSERT = (
+    f"WITH new AS (INSERT INTO resource ({', '.join(COLUMNS)}, keys) VALUES ({_VALUES}, CAST(:keys AS bigint[]))"
+    f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(_index_parts('new'))} SELECT pk FROM new"
+)
+PG_INDEX = f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {', '.join(_index_parts('new'))} SELECT pk FROM new"
+LITE_INSERT = (
+    f"INSERT INTO resource ({', '.join(COLUMNS)}) VALUES ({_VALUES}) ON CONFLICT (type, id) DO NOTHING RETURNING pk"
+)
+_SET = ", ".join(f"{name} = :{name}" for name in COLUMNS if name not in ("record", "type", "id"))
+UPDATE = f"UPDATE resource SET {_SET}, record = :record{{keys}} WHERE pk = :pk AND version = :version - 1"
+_PAST = "record, type, id, version, updated, deleted, method, media, body, data"
+KEEP = f"INSERT INTO history ({_PAST}) SELECT {_PAST} FROM resource WHERE pk = :pk"
+
+
+def _index_columns(index: Index) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        "string": list(index.strings),
+        "moment": list(index.dates),
+        "number": list(index.numbers),
+        "reference": list(index.references),
+        "token": list(index.tokens),
+    }
+
+
+def _arrays(index: Index) -> dict[str, Any]:
+    params: dict[str, Any] = {"keys": list(index.keys)}
+    for table, rows in _index_columns(index).items():
+        for position, column in enumerate(_INDEX[table]):
+            params[f"{table}_{column}"] = [row[position] for row in rows]
+    return params
+
+
+def insert(session: Session, new: New, index: Index) -> int | None:
+    """Store the first version; its row number, or None when the address is taken."""
+    if session.database.postgres:
+        found = session.rows(PG_INSERT, new.columns() | _arrays(index))
+        return found[0][0] if found else None
+    found = session.rows(LITE_INSERT, new.columns())
+    if not found:
+        return None
+    _lite_index(session, found[0][0], index)
+    return int(found[0][0])
+
+
+def replace(session: Session, pk: int, new: New, index: Index) -> bool:
+    """Store a further version and keep the one before in the history; False when another writer was first."""
+    session.run(KEEP, {"pk": pk})
+    postgres = session.database.postgres
+    keys = {"keys": list(index.keys)} if postgres else {}
+    text = UPDATE.format(keys=", keys = CAST(:keys AS bigint[])" if postgres else "")
+    if session.run(text, new.columns() | {"pk": pk} | keys) != 1:
+        return False
+    for table in (*_INDEX, *(() if postgres else ("key",))):
+        session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
+    if postgres:
+        session.rows(PG_INDEX, {"pk": pk} | {k: v for k, v in _arrays(index).items() if k != "keys"})
+    else:
+        _lite_index(session, pk, index)
+    return True
+
+
+def _lite_index(session: Session, pk: int, index: Index) -> None:
+    session.many("INSERT INTO key (hash, pk) VALUES (:hash, :pk)", [{"hash": h, "pk": pk} for h in index.keys])
+    for table, rows in _index_columns(index).items():
+        if rows:
+            columns = _INDEX[table]
+            names = ", ".join(f":{column}" for column in columns)
+            text = f"INSERT INTO {table} (pk, {', '.join(columns)}) VALUES (:pk, {names})"
+            session.many(text, [dict(zip(columns, row, strict=True)) | {"pk": pk} for row in rows])
+
+
+SET_FACTS = (
+    "UPDATE resource SET owners = :owners, masked = :masked, veiled_until = :veiled_until,"
+    " veiled_representatives = :veiled_representatives, record = :record WHERE type = :type AND id = :id"
+)
+
+
+def set_facts(session: Session, address: tuple[str, str], record: int, facts: Facts) -> None:
+    """Give a row the facts of another: the bytes of a document are seen by those who see the document."""
+    session.run(SET_FACTS, facts.columns() | {"record": record, "type": address[0], "id": address[1]})
+
+
+def set_relations(session: Session, source: str, record: int, relations: Iterable[Relation]) -> None:
+    """The relations that `source` (`Type/id`) says, in place of those it said before."""
+    session.run("DELETE FROM relation WHERE source = :source", {"source": source})
+    rows = [
+        {"record": record, "actor": r.actor, "kind": r.kind, "since": r.since, "until": r.until, "source": source}
+        for r in relations
+    ]
+    if rows:
+        session.many(
+            "INSERT INTO relation (record, actor, kind, since, until, source)"
+            " VALUES (:record, :actor, :kind, :since, :until, :source)", rows,
+        )
+
+
+ADD_AUTHOR = (
+    "INSERT INTO relation (record, actor, kind, since, until, source)"
+    " SELECT :record, :actor, 'author', :since, :until, '' WHERE NOT EXISTS"
+    " (SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = 'author')"
+)
+
+
+def add_authors(session: Session, record: int, relations: Iterable[Relation]) -> None:
+    """Note that these have documents of their own in the record, once."""
+    for r in relations:
+        session.run(ADD_AUTHOR, {"record": record, "actor": r.actor, "since": r.since, "until": r.until})
+
+
+def open_record(session: Session, *, state: str, born: int, patient: str) -> int:
+    """A new record; its number."""
+    found = session.rows(
+        "INSERT INTO record (state, born, patient) VALUES (:state, :born, :patient) RETURNING number",
+        {"state": state, "born": born, "patient": patient},
+    )
+    return int(found[0][0])
+
+
+def change_record(session: Session, number: int, *, state: str, born: int) -> None:
+    session.run("UPDATE record SET state = :state, born = :born WHERE number = :number",
+                {"state": state, "born": born, "number": number})

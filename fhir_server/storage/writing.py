@@ -1,0 +1,321 @@
+"""Create, update and delete, each decided act by act on what is stored now; always inside one transaction.
+
+https://hl7.org/fhir/R4/http.html#create, #update, #delete
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Mapping
+
+from fhir_server.fhir.dates import instant
+from fhir_server.fhir.json_format import splice
+from fhir_server.fhir.json_format import write as write_json
+from fhir_server.fhir.outcome import Conflict, FhirError, Unprocessable
+from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
+from fhir_server.policy.labels import label_problem, labels, owners_of, release
+from fhir_server.policy.redaction import document_links
+from fhir_server.policy.relations import Relation, consent_type, record_state, relations_of
+from fhir_server.policy.scope import is_own
+from fhir_server.policy.writes import change, creation, removal
+from fhir_server.search.extract import Index, extract
+from fhir_server.storage import write
+from fhir_server.storage.content import birth, byte_addresses, content_of, local, reference_texts
+from fhir_server.storage.place import patient_of, who
+from fhir_server.storage.read import facts_of
+from fhir_server.storage.repository import Repository
+from fhir_server.storage.rows import Named
+from fhir_server.storage.version import Version
+from fhir_server.storage.write import Facts, New
+
+NO_INDEX = Index(frozenset(), (), (), (), ())
+OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a client wants stored: the content, its JSON text as sent ("" when it was XML or was changed), bytes of a Binary."""
+
+    resource: dict[str, Any]
+    text: bytes = b""
+    media: str = ""
+    data: bytes | None = None
+
+    @property
+    def type_(self) -> str:
+        return str(self.resource["resourceType"])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a write: the version that lies there now, its record and the rules that permitted it."""
+
+    version: Version
+    record: int
+    rules: str
+    created: bool = False
+
+
+class Writing(Repository):
+    """A repository that also writes; `enforce`: whether references must lead to something visible."""
+
+    enforce: bool = True
+
+    def create(self, draft: Draft, id_: str, *, within: Standing | None = None) -> Written:
+        """Store the first version under `id_`. `within`: the record of a Binary, which does not say whose it is itself.
+
+        Unprocessable for a patient or reference that leads nowhere the caller sees, Forbidden where no rule permits.
+        """
+        resource, type_ = draft.resource, draft.type_
+        index = extract(resource, base=self.house.base)
+        acts = creation(resource, self.subject) if self.house.rules else ()
+        standing = within or self._standing_for(resource, type_, index)
+        owners = self._owners(resource, standing)
+        rules = self.permit(acts, standing, self._row(type_, owners, resource))
+        self._check(resource)
+        if type_ == "Patient":
+            standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
+        new = self._new(draft, id_, 1, "POST", standing.record, self._facts(resource, owners))
+        pk = write.insert(self.session, new, index)
+        if pk is None:
+            raise Conflict(f"`{type_}/{id_}` exists already")
+        self.created.add((type_, id_))
+        self._derive(resource, new)
+        return Written(version_of(pk, new), standing.record, rules, created=True)
+
+    def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
+        """Put `draft` in place of `current`, which the caller has been found to see.
+
+        Conflict when another writer was first; NotAllowed for what may not change at all.
+        """
+        old, resource = content_of(current.body), draft.resource
+        acts = change(old, resource) if self.house.rules and not current.deleted else ()
+        standing, facts = self._standing_of(current), self.facts_of(current)
+        rules = self.permit(acts, standing, self._known(current.type_, facts))
+        if any(act.action == "remove" for act in acts):
+            return self._erase(current, facts, rules)
+        self._check(resource)
+        index = extract(resource, base=self.house.base)
+        record = standing.record if self.house.rules else self._standing_for(resource, draft.type_, index).record
+        new = self._new(
+            draft, current.id_, current.version + 1, method, record, self._facts(resource, facts.owners, facts.veiled_until),
+        )
+        if not write.replace(self.session, current.pk, new, index):
+            raise Conflict(f"`{current.address}` was changed by another writer")
+        self._derive(resource, new)
+        return Written(version_of(current.pk, new), record, rules)
+
+    def create_bytes(self, draft: Draft, id_: str, document: Written) -> Written:
+        """Store the bytes of a document just written: whoever sees the one sees the other."""
+        facts = self.facts_of(document.version)
+        new = self._new(draft, id_, 1, "POST", document.record, facts)
+        pk = write.insert(self.session, new, extract(draft.resource, base=self.house.base))
+        if pk is None:
+            raise Conflict(f"`Binary/{id_}` exists already")
+        return Written(version_of(pk, new), document.record, document.rules, created=True)
+
+    def revive(self, current: Version, draft: Draft) -> Written:
+        """Put a new version on top of a deletion."""
+        done = self.update(current, draft)
+        return Written(done.version, done.record, done.rules, created=True)
+
+    def name_subject(self, document: dict[str, Any], ins: str) -> None:
+        """Make the subject a literal reference to the stored Patient, and see that it is the one of the CDA header.
+
+        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier follow literal references.
+        """
+        index = extract(document, base=self.house.base)
+        named = patient_of(document, index, base=self.house.base) or Named(identifiers=(ins,) if ins else ())
+        standing = self.standing(named) if named else None
+        if standing is None:
+            return  # refused in `create`, in the words of every other reference
+        if ins and self.holder_of(ins) not in (None, standing.record):
+            raise Unprocessable(
+                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch", code="business-rule",
+                expression="DocumentReference.subject",
+            )
+        subject = dict(document.get("subject", {}))
+        if subject.get("reference", "").startswith("#"):
+            context = document.setdefault("context", {})
+            document["context"] = {"sourcePatientInfo": {"reference": subject["reference"]}} | context
+        document["subject"] = subject | {"reference": f"Patient/{self.patient_of_record(standing.record)}"}
+
+    def holder_of(self, ins: str) -> int | None:
+        """The record whose holder has this INS, if there is one: to compare two names of a patient, never to show."""
+        rows = self.session.rows(
+            "SELECT record FROM relation WHERE actor = :actor AND kind = 'holder'", {"actor": ins}
+        )
+        return int(rows[0][0]) if rows else None
+
+    def patient_of_record(self, record: int) -> str:
+        return str(self.session.rows("SELECT patient FROM record WHERE number = :number", {"number": record})[0][0])
+
+    def chooses_ids(self, type_: str) -> bool:
+        """Whether this caller may choose the id of a new resource: the operator, of shared resources and Patients."""
+        shared = nature_of(type_) == "shared" or type_ == "Patient"
+        return self.house.rules is None or (self.subject.actor == "operator" and shared)
+
+    def lock(self, name: str) -> None:
+        """Wait for whoever else is writing under this name; until the end of the transaction."""
+        if self.session.database.postgres:
+            digest = blake2b(name.encode(), digest_size=8).digest()
+            key = int.from_bytes(digest, "big", signed=True)
+            self.session.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
+
+    def delete(self, current: Version) -> Written:
+        """Delete logically: the row stays as a tombstone, older versions stay in the history."""
+        acts = removal(content_of(current.body)) if self.house.rules else ()
+        facts = self.facts_of(current)
+        rules = self.permit(acts, self._standing_of(current), self._known(current.type_, facts))
+        return self._erase(current, facts, rules)
+
+    def _erase(self, current: Version, facts: Facts, rules: str) -> Written:
+        new = New(
+            record=current.record, type_=current.type_, id_=current.id_, version=current.version + 1,
+            updated=self.moment.now, method="DELETE", body=b"", media=current.media, facts=facts,
+        )
+        if not write.replace(self.session, current.pk, new, NO_INDEX):
+            raise Conflict(f"`{current.address}` was changed by another writer")
+        write.set_relations(self.session, current.address, current.record, ())
+        for type_, id_ in byte_addresses(content_of(current.body), self.house.base):
+            content = self._read(type_, id_, None)
+            if content is not None and not content.deleted:
+                self._erase(content, facts, rules)
+        return Written(version_of(current.pk, new), current.record, rules)
+
+    # What a write rests on.
+
+    def facts_of(self, current: Version) -> Facts:
+        owners, masked, veiled_until, secret = facts_of(self.session, current.type_, current.id_)
+        return Facts(tuple(owners.split("\n")[1:-1]), masked, veiled_until, secret)
+
+    def _known(self, type_: str, facts: Facts) -> RowFacts:
+        return self.row_facts(
+            type_, facts.columns()["owners"], facts.masked, facts.veiled_until, facts.veiled_representatives
+        )
+
+    def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
+        """The facts of a row about to be: own when its author is the caller, or of his house."""
+        nature = nature_of(type_)
+        lines = Facts(owners).columns()["owners"]
+        collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
+        return RowFacts(nature, collected or is_own(nature, lines, self.subject.me))
+
+    def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
+        if standing.record == SHARED:
+            return ()
+        if resource["resourceType"] == "Consent":
+            named = who(self.session, resource, base=self.house.base)
+            actors = resource.get("provision", {}).get("actor", ())
+            return tuple(sorted({i for actor in actors for i in named(actor.get("reference", {}))}))
+        return owners_of(resource, self.subject)
+
+    def _facts(self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None) -> Facts:
+        if resource["resourceType"] != "DocumentReference":
+            return Facts(owners)
+        found = labels(resource)
+        until = release(self.moment.now) if veiled_until is None else veiled_until
+        return Facts(owners, found.masked, until if found.veiled else 0, found.secret)
+
+    def _standing_for(self, resource: Mapping[str, Any], type_: str, index: Index) -> Standing:
+        """Whose record a new resource goes into, and the caller's place there."""
+        nature = nature_of(type_)
+        if nature == "shared" or type_ == "Patient":
+            return OF_NOBODY
+        named = patient_of(resource, index, base=self.house.base)
+        standing = self.standing(named) if named else None
+        if standing is not None:
+            return standing
+        if self.house.rules is None:
+            return Standing(UNPLACED, "unplaced", True, frozenset())
+        if not named:
+            raise Unprocessable(f"a {type_} must say whose it is", code="required", expression=f"{type_}.subject")
+        raise leads_nowhere(resource, type_)
+
+    def _standing_of(self, current: Version) -> Standing:
+        if current.record in (SHARED, UNPLACED):
+            return Standing(current.record, "shared", True, frozenset())
+        return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
+
+    def _check(self, resource: Mapping[str, Any]) -> None:
+        """Labels that can be, and references that lead somewhere."""
+        if resource["resourceType"] == "DocumentReference" and self.house.rules:
+            problem = label_problem(resource)
+            if problem:
+                raise Unprocessable(problem, code="code-invalid", expression="DocumentReference.securityLabel")
+        if self.enforce:
+            self._check_references(resource)
+
+    def _check_references(self, resource: Mapping[str, Any]) -> None:
+        wanted = {
+            (target.type_, target.id_): text
+            for text in reference_texts(resource)
+            if (target := local(text, self.house.base)) is not None
+        }
+        unknown = set(wanted) - self.created
+        for address in sorted(unknown - self.visible(unknown)):
+            raise nothing_there(wanted[address])
+
+    # What follows from a write.
+
+    def _new(self, draft: Draft, id_: str, version: int, method: str, record: int, facts: Facts) -> New:
+        meta = draft.resource.get("meta", {})
+        head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
+        meta = head | {name: value for name, value in meta.items() if name not in head}
+        members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
+        text = draft.text or write_json(draft.resource)
+        return New(
+            record=record, type_=draft.type_, id_=id_, version=version, updated=self.moment.now, method=method,
+            body=splice(text, members), media=draft.media, data=draft.data,
+            linked=bool(document_links(draft.resource)), facts=facts,
+        )
+
+    def _derive(self, resource: Mapping[str, Any], new: New) -> None:
+        """Relations, state and facts that this content says, in the same transaction."""
+        if new.type_ in ("Patient", "CareTeam", "Consent"):
+            found = relations_of(resource, who(self.session, resource, base=self.house.base))
+            write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
+        if new.type_ == "Patient":
+            write.change_record(self.session, new.record, state=record_state(resource), born=birth(resource))
+        elif new.record > SHARED:
+            write.add_authors(self.session, new.record, [Relation(owner, "author") for owner in new.facts.owners])
+        if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
+            self._derive_again(new.type_, new.id_)
+        for address in byte_addresses(resource, self.house.base):
+            write.set_facts(self.session, address, new.record, new.facts)
+
+    def _derive_again(self, type_: str, id_: str) -> None:
+        """Rights go by identifiers: when those of a person or house change, so do the relations that name it."""
+        rows = self.session.rows(
+            "SELECT d.type, d.id, d.record, d.body FROM reference f JOIN resource d ON d.pk = f.pk WHERE NOT d.deleted"
+            " AND f.target_type = :type AND f.target_id = :id AND d.type IN ('Patient', 'CareTeam', 'Consent')",
+            {"type": type_, "id": id_},
+        )
+        for source_type, source_id, record, body in {(r[0], r[1], r[2], bytes(r[3])) for r in rows}:
+            resource = content_of(body)
+            found = relations_of(resource, who(self.session, resource, base=self.house.base))
+            write.set_relations(self.session, f"{source_type}/{source_id}", record, found)
+
+    def _open_record(self, patient: Mapping[str, Any], id_: str) -> int:
+        return write.open_record(self.session, state=record_state(patient), born=birth(patient), patient=id_)
+
+
+def version_of(pk: int, new: New) -> Version:
+    """The version that `new` has become."""
+    return Version(
+        pk, new.record, new.type_, new.id_, new.version, new.updated, new.method == "DELETE", new.method, new.media,
+        new.body, new.data, new.linked,
+    )
+
+
+def nothing_there(reference: str) -> FhirError:
+    """A reference to what does not exist, or not for this caller: one wording (contract 7)."""
+    return Unprocessable(f"`{reference[:100]}` leads to nothing that can be referred to", code="not-found")
+
+
+def leads_nowhere(resource: Mapping[str, Any], type_: str) -> FhirError:
+    for name in ("subject", "patient", "beneficiary"):
+        reference = resource.get(name, {})
+        text = reference.get("reference") or reference.get("identifier", {}).get("value")
+        if text:
+            return nothing_there(str(text))
+    return nothing_there(type_)

@@ -1,0 +1,80 @@
+"""The only place where things are put together: settings → database, keys, rules → the application."""
+
+import os
+import secrets
+import time
+import uuid
+from pathlib import Path
+
+from flask import Flask
+
+from fhir_server.auth.keys import Keys
+from fhir_server.auth.token import Verifier
+from fhir_server.policy.rules import DMP_2022
+from fhir_server.serve import Services
+from fhir_server.settings import Settings, SettingsError, read
+from fhir_server.storage import migrate
+from fhir_server.storage.engine import Database
+from fhir_server.storage.repository import House
+from fhir_server.storage.secrets import cursor_key
+from fhir_server.web.api import Api
+
+RULES = {"dmp-2022": DMP_2022, "off": None}
+
+
+def milliseconds_now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """An id nobody can guess or count."""
+    return str(uuid.uuid4())
+
+
+def new_trace() -> str:
+    """An id that begins with the time, so that the trail grows at its end (RFC 9562, version 7)."""
+    value = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+
+def services_of(settings: Settings) -> Services:
+    """SettingsError for a policy that is not offered yet, SchemaError when the database is not as this program needs it."""
+    if settings.policy not in RULES:
+        raise SettingsError(f"FHIR_POLICY: `{settings.policy}` is not offered yet, only dmp-2022 and off are")
+    database = Database(settings.database_url, timeout=settings.timeout)
+    migrate.check(database)
+    verifier = None
+    if settings.auth == "required":
+        if settings.jwks is None:
+            raise SettingsError("FHIR_JWKS: needed with FHIR_AUTH=required")
+        verifier = Verifier(Keys(settings.jwks), issuer=settings.issuer, audience=settings.audience)
+    house = House(RULES[settings.policy], settings.base_url, cursor_key(database))
+    return Services(settings, database, house, verifier, milliseconds_now, new_id, new_trace)
+
+
+def create_app(services: Services) -> Flask:
+    """The WSGI application: the API below the base address, Flask for the rest."""
+    app = Flask("fhir_server", root_path=str(Path(__file__).parent))
+    app.wsgi_app = Api(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    return app
+
+
+def from_environment() -> Flask:
+    """What a WSGI server loads: everything from the environment."""
+    import gc
+
+    app = create_app(services_of(read(os.environ)))
+    warm()
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: full collections need not look at it
+    gc.set_threshold(50_000, 20, 100)
+    return app
+
+
+def warm() -> None:
+    """Compile what the first requests need, before they come."""
+    from fhir_server.search.parameters import parameters
+
+    for type_ in ("DocumentReference", "Patient", "List", "Binary", "Consent", "CareTeam", "AuditEvent"):
+        parameters(type_)

@@ -1,0 +1,61 @@
+"""The body of a request as a resource that is structurally sound.
+
+https://hl7.org/fhir/R4/validation.html: base R4 is always checked, whatever the settings say of profiles.
+"""
+
+from typing import Any, Mapping
+
+from fhir_server.fhir import json_format, xml_format
+from fhir_server.fhir.formats import JSON, content
+from fhir_server.fhir.http import Call
+from fhir_server.fhir.outcome import BadRequest, Issue, Unprocessable
+from fhir_server.interactions.context import Context
+from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.storage.writing import Draft
+from mappings.identifiers import ins_problem
+from profiles.validate import validate
+
+
+def read_body(call: Call, context: Context) -> Draft:
+    """The resource of the body; its text too when it came as JSON. BadRequest where it is none."""
+    if content(call) == JSON:
+        return Draft(json_format.read(call.body, max_depth=context.settings.max_depth), call.body)
+    return Draft(xml_format.read(call.body, max_depth=context.settings.max_depth))
+
+
+def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
+    """BadRequest with every structural fault, Unprocessable for an INS that cannot be one."""
+    found = validate(resource)
+    if found:
+        places = {}
+        if call.body and call.header("content-type") and content(call) != JSON:
+            places = xml_format.locate(call.body, [issue.expression for issue in found])
+        issues = tuple(
+            Issue(i.code, i.text, i.expression, location=places.get(i.expression, "")) for i in found
+        )
+        raise BadRequest("the resource is not valid", issues=issues)
+    if context.policed:
+        check_ins(resource, context)
+
+
+def check_ins(resource: Mapping[str, Any], context: Context) -> None:
+    """The INS of a Patient, stored or contained, must be one: with FHIR_VALIDATION=strict it is refused."""
+    for patient, path in _patients(resource):
+        for n, identifier in enumerate(patient.get("identifier", ())):
+            problem = ins_problem(identifier.get("value", "")) if identifier.get("system") in INS_SYSTEMS else None
+            if problem and context.settings.validation == "strict":
+                raise Unprocessable(
+                    f"`{str(identifier.get('value', ''))[:100]}` is no INS: {problem}", code="value",
+                    expression=f"{path}.identifier[{n}].value",
+                )
+
+
+def _patients(resource: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    type_ = resource["resourceType"]
+    found = [(resource, "Patient")] if type_ == "Patient" else []
+    contained = enumerate(resource.get("contained", ()))
+    found += [(item, f"{type_}.contained[{n}]") for n, item in contained if item.get("resourceType") == "Patient"]
+    subject = resource.get("subject", {})
+    if isinstance(subject, Mapping) and "identifier" in subject:
+        found.append(({"identifier": [subject["identifier"]]}, f"{type_}.subject"))
+    return found

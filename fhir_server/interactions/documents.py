@@ -1,0 +1,186 @@
+"""Documents: what a deposit must fit, what is derived from a CDA header, where the bytes go.
+
+IHE MHD ITI-65 and ITI-105, https://profiles.ihe.net/ITI/MHD/; design, `domain.md` 4 and 5.
+"""
+
+import hashlib
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from typing import Any, Mapping
+
+from fhir_server.fhir.formats import split
+from fhir_server.fhir.http import Call
+from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
+from fhir_server.interactions.body import check_ins, read_body
+from fhir_server.interactions.context import Context
+from fhir_server.policy.labels import CONFIDENTIALITY, flags
+from fhir_server.policy.relations import holders, identifier_text
+from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.parse import parse
+from fhir_server.storage.content import content_of
+from fhir_server.storage.rows import Named
+from fhir_server.storage.version import Version
+from fhir_server.storage.writing import Draft, Writing, Written
+from mappings.cda.documentreference import complete, documentreference, submission_set
+from mappings.cda.header import CdaError, Header
+from mappings.cda.header import read as read_cda
+
+CDA_MEDIA = frozenset({"text/xml", "application/xml", "application/cda+xml", "application/x-hl7-cda-level-one+xml"})
+NORMAL = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}
+
+Resource = Mapping[str, Any]
+
+
+def has_data(document: Resource) -> bool:
+    return any("data" in content.get("attachment", {}) for content in document.get("content", ()))
+
+
+def create_binary(call: Call, stored: Writing, context: Context) -> Written:
+    """POST Binary, raw or as a resource. With the policy on bytes come with their document: 405."""
+    if context.policed:
+        raise NotAllowed("a Binary is deposited together with its document: ITI-65 or ITI-105")
+    media = call.header("content-type")
+    if split(media)[0] in ("application/fhir+json", "application/fhir+xml"):
+        return stored.create(binary_draft(read_body(call, context).resource), context.new_id())
+    if not media:
+        raise BadRequest("the request has no Content-Type", code="invalid")
+    resource = {"resourceType": "Binary", "contentType": media}
+    return stored.create(Draft(resource, b"", media, call.body), context.new_id())
+
+
+def binary_draft(resource: Resource) -> Draft:
+    """A Binary resource as it lies: its bytes beside its text."""
+    rest = {name: value for name, value in resource.items() if name != "data"}
+    return Draft(rest, b"", resource.get("contentType", ""), decoded(resource.get("data", ""), "Binary.data"))
+
+
+def decoded(text: str, expression: str) -> bytes:
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except NotBase64 as problem:
+        raise BadRequest(f"no base64: {problem}", code="value", expression=expression) from problem
+
+
+def publish(draft: Draft, stored: Writing, context: Context) -> Written:
+    """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived, a List goes with it."""
+    document = dict(draft.resource)
+    contents = document.get("content", [])
+    if len(contents) != 1:
+        raise Unprocessable("a document has one content", code="business-rule", expression="DocumentReference.content")
+    attachment = dict(contents[0]["attachment"])
+    data = decoded(attachment.pop("data"), "DocumentReference.content[0].attachment.data")
+    binary_id, document_id = context.new_id(), context.new_id()
+    document["content"] = [contents[0] | {"attachment": attachment | {"url": f"{context.base}/Binary/{binary_id}"}}]
+    done, _ = deposit(document, data, stored, context, binary_id=binary_id, document_id=document_id)
+    set_id = context.new_id()
+    listed = submission_set(
+        content_of(done.version.body), id_=set_id, source_id=context.subject.organization, when=done.version.last_updated,
+    )
+    if listed:
+        stored.create(Draft(listed), set_id)
+    return done
+
+
+def deposit(
+    document: Resource, data: bytes, stored: Writing, context: Context, *, binary_id: str, document_id: str
+) -> tuple[Written, Written]:
+    """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary with its facts."""
+    made = completed(document, data, context)
+    header = cda_header(data, made["content"][0]["attachment"].get("contentType", ""))
+    if context.policed:
+        stored.name_subject(made, header_ins(header) if header else "")
+        check_unique(made, stored, context)
+    media = made["content"][0]["attachment"]["contentType"]
+    stored.created |= {("Binary", binary_id)}
+    done = stored.create(Draft(made), document_id)
+    content = stored.create_bytes(Draft({"resourceType": "Binary", "contentType": media}, b"", media, data), binary_id, done)
+    return done, content
+
+
+def completed(document: Resource, data: bytes, context: Context) -> dict[str, Any]:
+    """`document` with hash, size and, from a CDA header, what the client left out; Unprocessable where they disagree."""
+    attachment = document["content"][0]["attachment"]
+    header = cda_header(data, attachment.get("contentType", ""))
+    made: dict[str, Any] = dict(document)
+    if header is not None:
+        _check_patient(document, header)
+        url, subject = attachment.get("url"), document.get("subject", {})
+        derived = documentreference(header, data=data, patient=subject.get("reference", ""), url=url)
+        derived["subject"] = subject
+        made = complete(document, derived)
+    made.setdefault("securityLabel", [NORMAL])
+    if not any(c.get("system") in CONFIDENTIALITY for label in made["securityLabel"] for c in label.get("coding", ())):
+        made["securityLabel"] = [NORMAL, *made["securityLabel"]]
+    digest = b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+    _check_same(attachment, "size", len(data))
+    _check_same(attachment, "hash", digest)
+    whole = made["content"][0]["attachment"] | {"size": len(data), "hash": digest}
+    made["content"] = [made["content"][0] | {"attachment": whole}]
+    made.setdefault("status", "current")
+    check_ins(made, context)
+    return made
+
+
+def cda_header(data: bytes, media: str) -> Header | None:
+    """The header when the bytes are a CDA document; None for any other kind. Unprocessable for a broken CDA document."""
+    if split(media)[0] not in CDA_MEDIA or b"ClinicalDocument" not in data[:4096]:
+        return None
+    try:
+        return read_cda(data)
+    except CdaError as problem:
+        raise Unprocessable(f"the CDA document cannot be taken: {problem}", code="invalid") from problem
+
+
+def _check_same(attachment: Resource, name: str, measured: object) -> None:
+    if name in attachment and attachment[name] != measured:
+        raise Unprocessable(
+            f"`{attachment[name]}` is not the {name} of the document, which is `{measured}`", code="value",
+            expression=f"DocumentReference.content[0].attachment.{name}",
+        )
+
+
+def _check_patient(document: Resource, header: Header) -> None:
+    """The patient of the header and the one the client names by INS are the same (XDSPatientIdDoesNotMatch)."""
+    contained = {f"#{item.get('id')}": item for item in document.get("contained", ())}
+    subject = document.get("subject", {})
+    named = {identifier_text(subject.get("identifier", {})), *holders(contained.get(subject.get("reference", ""), {}))}
+    named = {one for one in named if one.split("|")[0] in INS_SYSTEMS}
+    inside = header_ins(header)
+    if named and inside and inside not in named:
+        raise Unprocessable(
+            "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch", code="business-rule",
+            expression="DocumentReference.subject",
+        )
+
+
+def header_ins(header: Header) -> str:
+    """`system|value` of the patient's INS in a CDA header, or ""."""
+    ins = header.patient.ins
+    return f"urn:oid:{ins.root}|{ins.extension}" if ins else ""
+
+
+def check_unique(document: Resource, stored: Writing, context: Context) -> None:
+    """Conflict when the uniqueId is in use by a document the caller sees or wrote; for anyone else it is free."""
+    master = document.get("masterIdentifier", {})
+    if not master.get("value"):
+        return
+    stored.lock(f"uniqueId {master['value']}")
+    value = str(master["value"])
+    for mark in ("\\", ",", "|", "$"):
+        value = value.replace(mark, "\\" + mark)
+    asked = f"{master.get('system', '')}|{value}"
+    query = parse("DocumentReference", [("identifier", asked)], base=context.base, now=context.now, page_size=1, max_page=1)
+    with stored.asking("identifier"):
+        if stored.search(query, Named()).total:
+            raise Conflict(
+                f"a document with the uniqueId `{str(master['value'])[:100]}` is stored already",
+                expression="DocumentReference.masterIdentifier",
+            )
+
+
+def label_detail(current: Version, draft: Draft) -> tuple[tuple[str, str], ...]:
+    """Old and new visibility labels, for the trail."""
+    if current.type_ != "DocumentReference":
+        return ()
+    before, after = flags(content_of(current.body)), flags(draft.resource)
+    return () if before == after else (("old-labels", " ".join(sorted(before))), ("new-labels", " ".join(sorted(after))))

@@ -1,0 +1,299 @@
+"""A Bundle of requests: all or nothing (transaction), or each for itself (batch).
+
+https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Mapping
+from urllib.parse import parse_qsl
+
+from fhir_server.audit.note import note_of
+from fhir_server.fhir import json_format
+from fhir_server.fhir.bundle import Entry, bundle
+from fhir_server.fhir.headers import prefer
+from fhir_server.fhir.http import Call, Reply
+from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, TooLarge, Unprocessable
+from fhir_server.interactions import documents
+from fhir_server.interactions.body import check, check_ins, read_body
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.routes import Route, match
+from fhir_server.interactions.search import named
+from fhir_server.interactions.write import create_one
+from fhir_server.storage.rows import Named
+from fhir_server.storage.writing import Draft, Writing, Written
+from profiles.definitions import r4
+
+Perform = Callable[[Call, Writing, Route, Context], Reply]
+Admit = Callable[[Call, Route], None]
+
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
+_REST = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
+
+
+@dataclass
+class Planned:
+    """One entry, before it is done: `place` in the Bundle, the id a POST will get."""
+
+    place: int
+    method: str
+    url: str
+    resource: dict[str, Any]
+    full_url: str
+    id_: str
+    headers: Mapping[str, str]
+
+    @property
+    def type_(self) -> str:
+        return self.url.split("?")[0].split("/")[0]
+
+    @property
+    def address(self) -> str:
+        return f"{self.type_}/{self.id_}"
+
+
+def bundle_of_requests(
+    call: Call, stored: Writing, context: Context, performs: Mapping[str, Perform], admit: Admit
+) -> Reply:
+    draft = read_body(call, context)
+    if draft.type_ != "Bundle" or draft.resource.get("type") not in ("transaction", "batch"):
+        raise BadRequest("what is sent here is a Bundle of type transaction or batch", code="invalid", expression="Bundle.type")
+    entries = draft.resource.get("entry", [])
+    if len(entries) > context.settings.max_entries:
+        raise TooLarge(f"a Bundle has at most {context.settings.max_entries} entries", code="too-costly")
+    check({"resourceType": "Bundle"} | {n: v for n, v in draft.resource.items() if n != "resourceType"}, call, context)
+    planned = [_planned(entry, n, context) for n, entry in enumerate(entries)]
+    desk = Desk(call, stored, context, performs, admit)
+    return desk.batch(planned) if draft.resource["type"] == "batch" else desk.transaction(planned)
+
+
+def _planned(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
+    request = entry.get("request")
+    if not request:
+        raise BadRequest("each entry needs a request", code="required", expression=f"Bundle.entry[{place}].request")
+    url = str(request["url"]).removeprefix(context.base).lstrip("/")
+    headers = {
+        header: str(request[name])
+        for name, header in (("ifMatch", "if-match"), ("ifNoneMatch", "if-none-match"), ("ifNoneExist", "if-none-exist"))
+        if name in request
+    }
+    resource = dict(entry.get("resource", {}))
+    new = context.new_id() if request["method"] == "POST" else ""
+    return Planned(place, request["method"], url, resource, entry.get("fullUrl", ""), new, headers)
+
+
+@dataclass
+class Desk:
+    """Where the entries of one Bundle are done."""
+
+    call: Call
+    stored: Writing
+    context: Context
+    performs: Mapping[str, Perform]
+    admit: Admit
+
+    def batch(self, planned: list[Planned]) -> Reply:
+        """Each entry for itself, in its savepoint; a refusal is answered and noted, and stops nothing."""
+        replies = []
+        for entry in planned:
+            try:
+                with self.stored.savepoint():
+                    replies.append(self._alone(entry))
+            except FhirError as refusal:
+                self._note_refusal(entry, refusal)
+                replies.append(Reply(refusal.status, json_format.write(refusal.outcome())))
+        return self._answer("batch-response", replies)
+
+    def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:
+        path, _, query = entry.url.partition("?")
+        note = note_of(
+            self.context.subject, interaction="operation", type_=entry.type_, asked=f"{entry.method} {entry.url}",
+            status=refusal.status, request_id=self.context.request_id,
+        )
+        type_, _, id_ = path.partition("/")
+        touched = Named(resource=(type_, id_)) if id_ and "/" not in id_ else Named()
+        if query and not id_ and r4().is_resource(type_):
+            touched = named(parse_qsl(query), type_, self.context)
+        self.stored.next_trace()
+        self.stored.note_refusal(note, touched, refusal)
+
+    def transaction(self, planned: list[Planned]) -> Reply:
+        """All entries in the order of the standard, or none: the first refusal names its entry."""
+        _refuse_overlap(planned)
+        addresses = _addresses(planned)
+        for entry in planned:
+            entry.resource = resolved(entry.resource, addresses, self.context.base)
+            if entry.id_:
+                self.stored.created.add((entry.type_, entry.id_))
+        replies: dict[int, Reply] = {}
+        for entry in sorted(planned, key=lambda entry: ORDER.get(entry.method, 4)):
+            if entry.place in replies:
+                continue
+            try:
+                replies |= self._post(entry, planned) if entry.method == "POST" else {entry.place: self._alone(entry)}
+            except FhirError as refusal:
+                raise _at(refusal, entry.place) from refusal
+        return self._answer("transaction-response", [replies[n] for n in range(len(planned))])
+
+    def _alone(self, entry: Planned) -> Reply:
+        call = self._call(entry)
+        route = match(call)
+        self.admit(call, route)
+        if route.interaction not in self.performs:
+            raise BadRequest(f"`{entry.url[:100]}` cannot be an entry", code="not-supported")
+        self.stored.next_trace()
+        return self.performs[route.interaction](call, self.stored, route, self.context)
+
+    def _call(self, entry: Planned) -> Call:
+        path, _, query = entry.url.partition("?")
+        body, headers = b"", dict(entry.headers)
+        if entry.resource:
+            body, headers["content-type"] = json_format.write(entry.resource), "application/fhir+json"
+        if entry.resource.get("resourceType") == "Binary" and entry.method == "PATCH":
+            binary = documents.binary_draft(entry.resource)
+            body, headers["content-type"] = binary.data or b"", binary.media
+        headers["prefer"] = self.call.header("prefer") or "return=minimal"
+        headers["accept"] = "application/fhir+json"
+        return Call(entry.method, path, query, headers, body)
+
+    def _post(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
+        """Create one entry; a DocumentReference together with the Binary of the same Bundle that holds its bytes."""
+        call = self._call(entry)
+        route = match(call)
+        self.admit(call, route)
+        if route.interaction != "create" or entry.headers.get("if-none-exist"):
+            return {entry.place: self._alone(entry)}
+        if entry.resource.get("resourceType") != entry.type_:
+            raise BadRequest(f"the resource of the entry is no `{entry.type_}`", code="invalid")
+        self.stored.next_trace()
+        if entry.type_ == "Binary":
+            return self._binary(entry, planned)
+        if entry.type_ == "DocumentReference" and (bytes_ := self._bytes_of(entry, planned)):
+            return self._document(entry, bytes_)
+        if self.context.policed:
+            check_ins(entry.resource, self.context)
+        return {entry.place: self._created(self._create(entry), entry)}
+
+    def _create(self, entry: Planned) -> Written:
+        draft = Draft(entry.resource)
+        if documents.has_data(entry.resource) and entry.type_ == "DocumentReference" and self.context.policed:
+            return create_one(draft, self.stored, self.context)
+        if entry.type_ == "DocumentReference" and self.context.policed:
+            documents.check_unique(entry.resource, self.stored, self.context)
+        return self.stored.create(draft, entry.id_)
+
+    def _created(self, done: Written, entry: Planned) -> Reply:
+        version = done.version
+        note = self.context.note(self.call, "create", version.type_, version.id_, status=201)
+        self.stored.note(note, [(done.record, done.rules)])
+        return self._reply(done)
+
+    def _reply(self, done: Written) -> Reply:
+        version = done.version
+        headers = {
+            "Location": f"{self.context.base}/{version.address}/_history/{version.version}", "ETag": version.etag,
+            "Last-Modified": version.last_updated,
+        }
+        representation = prefer(self.call).get("return") == "representation"
+        return Reply(201, self.stored.shown([version])[0] if representation else b"", headers)
+
+    def _bytes_of(self, entry: Planned, planned: list[Planned]) -> Planned | None:
+        urls = {content.get("attachment", {}).get("url") for content in entry.resource.get("content", ())}
+        for other in planned:
+            if other.type_ == "Binary" and other.method == "POST" and f"{self.context.base}/{other.address}" in urls:
+                return other
+        return None
+
+    def _document(self, entry: Planned, bytes_: Planned) -> dict[int, Reply]:
+        """ITI-65: metadata and bytes of one document."""
+        binary = documents.binary_draft(bytes_.resource)
+        attachment = entry.resource["content"][0]["attachment"]
+        if "contentType" in attachment and attachment["contentType"] != binary.media:
+            raise Unprocessable(
+                f"`{attachment['contentType']}` is not the type of the Binary, which is `{binary.media}`", code="value",
+                expression="DocumentReference.content[0].attachment.contentType",
+            )
+        attachment["contentType"] = binary.media
+        document, content = documents.deposit(
+            entry.resource, binary.data or b"", self.stored, self.context, binary_id=bytes_.id_, document_id=entry.id_
+        )
+        return {entry.place: self._created(document, entry), bytes_.place: self._reply(content)}
+
+    def _binary(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
+        """Bytes whose document has not been done yet: do the document, which does them; else they stand alone."""
+        for other in planned:
+            if other.type_ == "DocumentReference" and other.method == "POST" and self._bytes_of(other, planned) is entry:
+                call = self._call(other)
+                self.admit(call, match(call))
+                return self._document(other, entry)
+        if self.context.policed:
+            raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
+        return {entry.place: self._created(self.stored.create(documents.binary_draft(entry.resource), entry.id_), entry)}
+
+    def _answer(self, kind: str, replies: list[Reply]) -> Reply:
+        entries = [Entry("", *_response(reply)) for reply in replies]
+        return Reply(200, bundle(kind, entries, id_=self.context.new_id()))
+
+
+def _response(reply: Reply) -> tuple[bytes, dict[str, Any]]:
+    response: dict[str, Any] = {"status": STATUS.get(reply.status, str(reply.status))}
+    for header, name in (("Location", "location"), ("ETag", "etag")):
+        if header in reply.headers:
+            response[name] = reply.headers[header]
+    if reply.status >= 400:
+        response["outcome"] = json_format.read(reply.text)
+        return b"", {"response": response}
+    return reply.text, {"response": response}
+
+
+def _refuse_overlap(planned: list[Planned]) -> None:
+    """Two entries for one resource, or two with one fullUrl: the outcome would depend on their order."""
+    touched = [entry.url.split("?")[0] for entry in planned if entry.method in ("PUT", "DELETE", "PATCH") and "?" not in entry.url]
+    named = [entry.full_url for entry in planned if entry.full_url and entry.method in ("POST", "PUT")]
+    for found in (touched, named):
+        twice = {one for one in found if found.count(one) > 1}
+        if twice:
+            raise BadRequest(f"`{min(twice)[:100]}` is in two entries", code="duplicate")
+
+
+def _addresses(planned: list[Planned]) -> dict[str, str]:
+    """fullUrl (and, of a RESTful one, its relative form) → the address the entry will have."""
+    found: dict[str, str] = {}
+    for entry in planned:
+        if entry.method not in ("POST", "PUT") or not entry.full_url:
+            continue
+        address = entry.address if entry.method == "POST" else entry.url
+        found[entry.full_url] = address
+        rest = _REST.search(entry.full_url)
+        if rest and entry.method == "POST":
+            found.setdefault(rest[1], address)
+    return found
+
+
+def resolved(value: Any, addresses: Mapping[str, str], base: str) -> Any:
+    """`value` with references to entries in place of their fullUrls; the address of a document's bytes becomes absolute."""
+    if isinstance(value, list):
+        return [resolved(item, addresses, base) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: resolved(item, addresses, base) for name, item in value.items()}
+    reference = made.get("reference")
+    if isinstance(reference, str) and reference in addresses:
+        made["reference"] = addresses[reference]
+    url = made.get("url")
+    if isinstance(url, str) and url in addresses and "extension" not in made:
+        made["url"] = f"{base}/{addresses[url]}"
+    return made
+
+
+def _at(refusal: FhirError, place: int) -> FhirError:
+    """The same refusal, saying which entry it is about."""
+    issues = refusal.issues or (Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),)
+    located = tuple(
+        replace(issue, expression=f"Bundle.entry[{place}].resource" if not issue.expression
+                else f"Bundle.entry[{place}].resource{issue.expression.removeprefix(issue.expression.split('.')[0])}")
+        for issue in issues
+    )
+    made = type(refusal)(refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record)
+    return made

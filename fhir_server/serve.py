@@ -1,0 +1,189 @@
+"""The way of a request: who asks, what may he see, do it, note it, reply.
+
+The straight line, from here on without a web framework: auth → policy scope → visible rows → interaction → audit → reply.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Callable
+
+from fhir_server.audit.note import note_of
+from fhir_server.auth.scopes import LETTERS, grants
+from fhir_server.auth.token import Verifier
+from fhir_server.fhir import json_format
+from fhir_server.fhir.http import Call, Reply
+from fhir_server.fhir.outcome import Failure, FhirError, Forbidden, TooLarge, Unavailable
+from fhir_server.interactions import search
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.perform import WRITES, perform
+from fhir_server.interactions.routes import CONSULTS, Route, match
+from fhir_server.policy.admission import admission
+from fhir_server.policy.facts import subject_facts
+from fhir_server.policy.labels import birth_of_age
+from fhir_server.policy.scope import Scope
+from fhir_server.policy.subject import Subject
+from fhir_server.settings import Settings
+from fhir_server.storage.engine import Database, StorageBusy
+from fhir_server.storage.repository import House, Moment
+from fhir_server.storage.rows import Named
+from fhir_server.storage.writing import Writing
+
+log = logging.getLogger("fhir_server")
+
+PUBLIC = frozenset({"capabilities"})
+NOBODY = Subject("operator", "", scope="system/*.cruds")  # with FHIR_AUTH=off
+
+
+@dataclass
+class Services:
+    """What every request needs; `clock` gives ms since 1970, `new_id` and `new_trace` ids. `strict`: re-raise faults (tests)."""
+
+    settings: Settings
+    database: Database
+    house: House
+    verifier: Verifier | None
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    new_trace: Callable[[], str]
+    strict: bool = False
+
+
+@dataclass
+class Visit:
+    """One request on its way: what is known of it so far."""
+
+    call: Call
+    services: Services
+    now: int
+    request_id: str
+    subject: Subject | None = None
+    route: Route | None = None
+    scope: Scope | None = None
+    named: Named = field(default_factory=Named)
+
+
+def serve(call: Call, services: Services) -> Reply:
+    """The answer to a call, whatever happens; its trace is committed with it."""
+    trace = services.new_trace()
+    visit = Visit(call, services, services.clock(), call.header("x-request-id")[:64] or trace)
+    try:
+        reply = _answer(visit, trace)
+    except FhirError as refusal:
+        reply = _refused(visit, trace, refusal)
+    except StorageBusy as late:
+        log.warning("request %s took too long: %s", trace, late)
+        reply = _refused(visit, trace, Unavailable(f"the request took longer than {services.settings.timeout:g} s"))
+    except Exception as fault:
+        log.exception("request %s failed", trace)
+        if services.strict:
+            raise
+        reply = _refused(visit, trace, Failure(f"something went wrong here, number {trace}"), quietly=fault)
+    reply.headers["X-Request-Id"] = visit.request_id
+    return reply
+
+
+def _answer(visit: Visit, trace: str) -> Reply:
+    call, services = visit.call, visit.services
+    if len(call.body) > services.settings.max_body:
+        raise TooLarge(f"a body has at most {services.settings.max_body} bytes")
+    route = visit.route = match(call) if call.path == "metadata" else None
+    visit.subject = _who(visit)
+    route = visit.route = route or match(call)
+    visit.named = _named(visit, route)
+    visit.scope = _scope(visit, route)
+    _admit(visit, call, route)
+    context = Context(services.settings, visit.subject, visit.now, visit.request_id, services.new_id)
+    with _open(visit, trace) as stored:
+        if route.interaction not in WRITES:
+            return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
+        with stored.session.transaction():
+            return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
+
+
+def _who(visit: Visit) -> Subject:
+    verifier = visit.services.verifier
+    if verifier is None or (visit.route and visit.route.interaction in PUBLIC):
+        return NOBODY
+    return verifier.verify(visit.call.header("authorization"), visit.now // 1000)
+
+
+def _named(visit: Visit, route: Route) -> Named:
+    """What the request is about: the trail of a refusal goes to these records."""
+    if route.id_:
+        return Named(resource=(route.type_, route.id_))
+    if route.interaction in ("search-type", "conditional-patch"):
+        context = Context(visit.services.settings, NOBODY, visit.now, "", visit.services.new_id)
+        return search.named(search.parameters(visit.call), route.type_, context)
+    return Named()
+
+
+def _scope(visit: Visit, route: Route) -> Scope:
+    rules, subject = visit.services.house.rules, visit.subject
+    assert subject is not None
+    if rules is None:
+        return Scope.all_rows(because="FHIR_POLICY=off")
+    asks = "identifier" if _by_identifier(visit, route) else "other"
+    return Scope.of(subject, rules, subject_facts(subject, action="read", asks=asks))
+
+
+def _by_identifier(visit: Visit, route: Route) -> bool:
+    """Whether documents are asked for by their identifier alone (TD3.1b), or one is changed that was found so."""
+    if route.type_ != "DocumentReference" or route.interaction not in ("search-type", "conditional-patch"):
+        return False
+    names = {name for name, _ in search.parameters(visit.call)}
+    return "identifier" in names and names <= {"identifier", "status", "_format", "_pretty", "_count"}
+
+
+def _admit(visit: Visit, call: Call, route: Route) -> None:
+    """Refuse what needs no look at the store: scopes of the token, bans, indirect consultations."""
+    subject, scope = visit.subject, visit.scope
+    assert subject is not None and scope is not None
+    if visit.services.verifier is not None and route.interaction not in PUBLIC:
+        letter = LETTERS.get(route.interaction.removeprefix("conditional-"), "")
+        if letter and not grants(subject, route.type_, letter):
+            raise Forbidden(f"the token's scopes do not cover `{route.type_}` for this", rule="scope")
+    if visit.services.house.rules is None or route.interaction in PUBLIC:
+        return
+    refusal = admission(
+        subject, scope, type_=route.type_, consults=route.interaction in CONSULTS,
+        by_identifier=_by_identifier(visit, route),
+    )
+    if refusal:
+        raise Forbidden(refusal.text, code=refusal.code, rule=refusal.rule)
+
+
+def _open(visit: Visit, trace: str) -> Writing:
+    services = visit.services
+    assert visit.subject is not None and visit.scope is not None
+    of_age = birth_of_age(visit.now, services.settings.minor_access_age)
+    stored = Writing(
+        services.database.session(), services.house, visit.subject, visit.scope,
+        Moment(visit.now, of_age, trace, visit.request_id),
+    )
+    stored.enforce = services.settings.references == "enforce"
+    return stored
+
+
+def _refused(visit: Visit, trace: str, refusal: FhirError, quietly: Exception | None = None) -> Reply:
+    """The OperationOutcome, noted when the caller is known; if even that fails, a bare 500 with the number."""
+    try:
+        if visit.subject is not None and visit.subject is not NOBODY and visit.services.house.rules is not None:
+            _note_refusal(visit, trace, refusal)
+    except Exception:
+        log.exception("request %s: its refusal could not be noted", trace)
+        if visit.services.strict and quietly is None:
+            raise
+        refusal = Failure(f"something went wrong here, number {trace}")
+    return Reply(refusal.status, json_format.write(refusal.outcome()), dict(refusal.headers))
+
+
+def _note_refusal(visit: Visit, trace: str, refusal: FhirError) -> None:
+    visit.scope = visit.scope or Scope.all_rows(because="a refusal is noted before rights are known")
+    route, subject = visit.route, visit.subject
+    assert subject is not None
+    note = note_of(
+        subject, interaction=route.interaction if route else "operation", type_=route.type_ if route else "",
+        asked=visit.call.asked, status=refusal.status, request_id=visit.request_id,
+    )
+    with _open(visit, trace) as stored:
+        stored.note_refusal(note, visit.named, refusal)

@@ -1,0 +1,1 @@
+"""The only web framework: requests become calls, replies become responses."""

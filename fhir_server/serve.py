@@ -94,6 +94,7 @@ def _answer(visit: Visit, trace: str) -> Reply:
     _admit(visit, call, route)
     context = Context(services.settings, visit.subject, visit.now, visit.request_id, services.new_id)
     with _open(visit, trace) as stored:
+        stored.check_age()
         if route.interaction not in WRITES:
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
         with stored.session.transaction():

@@ -1,19 +1,20 @@
 """A request and an answer as values: no web framework knows them, none is known here."""
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Any, Mapping
 from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`path` below the base address, without a slash at either end, as it came (not yet decoded); header names in lower case."""
+    """`path` below the base address, without a slash at either end, decoded; header names in lower case."""
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    read: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what has been read of it, kept
 
     def pairs(self) -> list[tuple[str, str]]:
         """The parameters of the URL, decoded, in order; those without a value too."""

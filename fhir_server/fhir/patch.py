@@ -13,8 +13,9 @@ from typing import Any, Mapping, Sequence
 from fhir_server.fhir.outcome import BadRequest, Unprocessable
 
 _COURTESY = re.compile(r"(\w+)\[url:'([^']+)'\]")
-_STEP = re.compile(r"([A-Za-z]\w*)(?:\[(\d+)\]|\.where\(url\s*=\s*'([^']*)'\))?")
-_OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+_STEP = re.compile(r"([A-Za-z]\w*)(?:\[(\d{1,9})\]|\.where\(url\s*=\s*'([^']*)'\))?")
+_OPERATIONS = ("add", "copy", "move", "remove", "replace", "test")  # no set: what a client sends may not be hashable
+MOST_COPIED = 100_000  # values that the copies of one patch may make: each can double what is there
 
 Resource = Mapping[str, Any]
 
@@ -24,14 +25,18 @@ def json_patch(resource: Resource, operations: Any) -> dict[str, Any]:
     if not isinstance(operations, list) or not operations:
         raise BadRequest("a JSON Patch is an array of operations", code="structure")
     patched: dict[str, Any] = deepcopy(dict(resource))
+    copied = 0
     for n, operation in enumerate(operations):
         if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
-            raise BadRequest(f"operation {n} is none of {', '.join(sorted(_OPERATIONS))}", code="structure")
-        _apply(patched, operation)
+            raise BadRequest(f"operation {n} is none of {', '.join(_OPERATIONS)}", code="structure")
+        copied += _apply(patched, operation)
+        if copied > MOST_COPIED:
+            raise Unprocessable(f"a patch copies at most {MOST_COPIED} values", code="too-costly")
     return patched
 
 
-def _apply(resource: dict[str, Any], operation: dict[str, Any]) -> None:
+def _apply(resource: dict[str, Any], operation: dict[str, Any]) -> int:
+    """Do one operation; how many values it copied."""
     steps = _pointer(operation, "path", resource)
     match operation["op"]:
         case "test":
@@ -50,6 +55,13 @@ def _apply(resource: dict[str, Any], operation: dict[str, Any]) -> None:
             if kind == "move":
                 _remove(resource, source, operation["from"])
             _add(resource, steps, value, operation["path"])
+            return _count(value)
+    return 0
+
+
+def _count(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(_count(item) for item in inner)
 
 
 def _value(operation: Mapping[str, Any]) -> Any:
@@ -66,12 +78,16 @@ def _pointer(operation: Mapping[str, Any], member: str, resource: Resource) -> l
     found: list[str] = []
     for courtesy, url, plain in re.findall(r"/(?:(\w+)\[url:'([^']+)'\]|([^/]*))", text):
         if courtesy:
-            items = resource.get(courtesy, [])
-            places = [n for n, item in enumerate(items) if item.get("url") == url]
-            found += [courtesy, str(places[0]) if places else "-"]
+            found += [courtesy, _place_of(resource.get(courtesy), url) or "-"]
         else:
             found.append(plain.replace("~1", "/").replace("~0", "~"))
     return found
+
+
+def _place_of(items: Any, url: str) -> str | None:
+    """The index of the extension of this url."""
+    among = enumerate(items if isinstance(items, list) else ())
+    return next((str(n) for n, item in among if isinstance(item, dict) and item.get("url") == url), None)
 
 
 def _no_such(path: str) -> Unprocessable:
@@ -81,7 +97,7 @@ def _no_such(path: str) -> Unprocessable:
 def _position(items: Sequence[Any], step: str, path: str, *, end: bool) -> int:
     if end and step == "-":
         return len(items)
-    if not step.isascii() or not step.isdigit() or (step != "0" and step.startswith("0")):
+    if not step.isascii() or not step.isdigit() or len(step) > 9 or (step != "0" and step.startswith("0")):
         raise _no_such(path)
     place = int(step)
     if place >= len(items) + end:
@@ -158,7 +174,7 @@ def _steps(resource: Resource, path: str) -> list[str]:
         value = value.get(name) if isinstance(value, dict) else None
         found.append(name)
         if url is not None:
-            index = next((str(n) for n, item in enumerate(value or ()) if item.get("url") == url), None)
+            index = _place_of(value, url)
             if index is None:
                 raise _no_such(path)
         if index is not None:
@@ -171,6 +187,8 @@ def _steps(resource: Resource, path: str) -> list[str]:
 
 def _change(resource: dict[str, Any], kind: str, path: str, parts: Mapping[str, Any]) -> None:
     steps = _steps(resource, path) if "." in path else []
+    if not steps and kind != "add":
+        raise BadRequest(f"`{path[:100]}` is no element that could be changed", code="value")
     match kind:
         case "delete":
             _remove(resource, steps, path)
@@ -181,6 +199,8 @@ def _change(resource: dict[str, Any], kind: str, path: str, parts: Mapping[str, 
         case "add":
             holder = _get(resource, steps, path)
             name = _text(parts, "name")
+            if not isinstance(holder, dict):
+                raise _no_such(path)
             if isinstance(holder.get(name), list):
                 holder[name].append(_new_value(parts))
             else:

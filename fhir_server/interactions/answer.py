@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#ops (Prefer), #versioning (ETag, Last-Modified
 
 from base64 import b64encode
 from email.utils import formatdate
+from functools import lru_cache
 
 from fhir_server.fhir import json_format
 from fhir_server.fhir.formats import asks_for_resource
@@ -15,8 +16,13 @@ from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Written
 
 
+@lru_cache(maxsize=4096)
+def http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
 def version_headers(version: Version) -> dict[str, str]:
-    return {"ETag": version.etag, "Last-Modified": formatdate(version.updated // 1000, usegmt=True)}
+    return {"ETag": version.etag, "Last-Modified": http_date(version.updated // 1000)}
 
 
 def representation(call: Call, version: Version, text: bytes) -> Reply:

@@ -11,12 +11,13 @@ from typing import Any, Mapping
 from fhir_server.fhir.formats import split
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
-from fhir_server.interactions.body import check_ins, read_body
+from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
-from fhir_server.policy.labels import CONFIDENTIALITY, flags
+from fhir_server.policy.labels import CONFIDENTIALITY, MASKED, flags
 from fhir_server.policy.relations import holders, identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.parse import parse
+from fhir_server.storage.chain import with_flags
 from fhir_server.storage.content import content_of
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
@@ -39,13 +40,23 @@ def create_binary(call: Call, stored: Writing, context: Context) -> Written:
     """POST Binary, raw or as a resource. With the policy on bytes come with their document: 405."""
     if context.policed:
         raise NotAllowed("a Binary is deposited together with its document: ITI-65 or ITI-105")
+    return stored.create(binary_body(call, context), context.new_id())
+
+
+def binary_body(call: Call, context: Context, id_: str = "") -> Draft:
+    """The Binary in a request: a resource in a format of FHIR, or the bytes as they are (of the resource `id_`)."""
     media = call.header("content-type")
     if split(media)[0] in ("application/fhir+json", "application/fhir+xml"):
-        return stored.create(binary_draft(read_body(call, context).resource), context.new_id())
+        resource = read_body(call, context).resource
+        if resource["resourceType"] != "Binary":
+            raise BadRequest("only a Binary can be sent to `/Binary`", code="invalid", expression="resourceType")
+        check(resource, call, context)
+        return binary_draft(resource)
     if not media:
         raise BadRequest("the request has no Content-Type", code="invalid")
-    resource = {"resourceType": "Binary", "contentType": media}
-    return stored.create(Draft(resource, b"", media, call.body), context.new_id())
+    resource = {"resourceType": "Binary"} | ({"id": id_} if id_ else {}) | {"contentType": media}
+    check(resource, Call(call.method, call.path), context)
+    return Draft(resource, b"", media, call.body)
 
 
 def binary_draft(resource: Resource) -> Draft:
@@ -61,7 +72,7 @@ def decoded(text: str, expression: str) -> bytes:
         raise BadRequest(f"no base64: {problem}", code="value", expression=expression) from problem
 
 
-def publish(draft: Draft, stored: Writing, context: Context) -> Written:
+def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -> Written:
     """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived, a List goes with it."""
     document = dict(draft.resource)
     contents = document.get("content", [])
@@ -69,12 +80,13 @@ def publish(draft: Draft, stored: Writing, context: Context) -> Written:
         raise Unprocessable("a document has one content", code="business-rule", expression="DocumentReference.content")
     attachment = dict(contents[0]["attachment"])
     data = decoded(attachment.pop("data"), "DocumentReference.content[0].attachment.data")
-    binary_id, document_id = context.new_id(), context.new_id()
+    binary_id = context.new_id()
     document["content"] = [contents[0] | {"attachment": attachment | {"url": f"{context.base}/Binary/{binary_id}"}}]
     done, _ = deposit(document, data, stored, context, binary_id=binary_id, document_id=document_id)
     set_id = context.new_id()
     listed = submission_set(
-        content_of(done.version.body), id_=set_id, source_id=context.subject.organization, when=done.version.last_updated,
+        content_of(done.version.body), id_=set_id, source_id=context.subject.organization or context.base,
+        when=done.version.last_updated,
     )
     if listed:
         stored.create(Draft(listed), set_id)
@@ -92,9 +104,24 @@ def deposit(
         check_unique(made, stored, context)
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
-    done = stored.create(Draft(made), document_id)
+    done = create_document(made, document_id, stored)
     content = stored.create_bytes(Draft({"resourceType": "Binary", "contentType": media}, b"", media, data), binary_id, done)
     return done, content
+
+
+def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Written:
+    """Store a DocumentReference; what it replaces becomes superseded, and gives it its mask (contract 7)."""
+    replaced = stored.replaced(document) if stored.house.rules else []
+    if any(MASKED in flags(content_of(old.body)) for old in replaced):
+        document = with_flags(document, frozenset({MASKED}), frozenset())
+    done = stored.create(Draft(document), id_)
+    for old in replaced:
+        if old.record != done.record:
+            raise Unprocessable(
+                f"`{old.address}` is in another record", code="business-rule", expression="DocumentReference.relatesTo",
+            )
+        stored.update(old, Draft(content_of(old.body) | {"status": "superseded"}), method="PATCH")
+    return done
 
 
 def completed(document: Resource, data: bytes, context: Context) -> dict[str, Any]:

@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/http.html#summary
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import NotAllowed, NotFound
@@ -39,7 +38,7 @@ class Route:
 
 def match(call: Call) -> Route:
     """NotFound for no such path or type, NotAllowed (with `Allow`) for a method the path does not have."""
-    parts = [unquote(part) for part in call.path.split("/")] if call.path else []
+    parts = call.path.split("/") if call.path else []
     pattern = _pattern(parts)
     methods = ROUTES.get(pattern)
     if methods is None:

@@ -36,6 +36,13 @@ def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply
 
 def parameters(call: Call) -> list[tuple[str, str]]:
     """Those of the URL and, with POST, of the form; BadRequest where they are not UTF-8."""
+    if "parameters" not in call.read:
+        call.read["parameters"] = _read_parameters(call)
+    found: list[tuple[str, str]] = call.read["parameters"]
+    return found
+
+
+def _read_parameters(call: Call) -> list[tuple[str, str]]:
     try:
         pairs = parse_qsl(call.query, keep_blank_values=True, errors="strict", max_num_fields=1000)
         if call.method == "POST" and call.body:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 import re
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from fhir_server.audit.note import note_of
 from fhir_server.fhir import json_format
@@ -147,7 +147,7 @@ class Desk:
 
     def _call(self, entry: Planned) -> Call:
         path, _, query = entry.url.partition("?")
-        body, headers = b"", dict(entry.headers)
+        path, body, headers = unquote(path), b"", dict(entry.headers)
         if entry.resource:
             body, headers["content-type"] = json_format.write(entry.resource), "application/fhir+json"
         if entry.resource.get("resourceType") == "Binary" and entry.method == "PATCH":
@@ -176,12 +176,7 @@ class Desk:
         return {entry.place: self._created(self._create(entry), entry)}
 
     def _create(self, entry: Planned) -> Written:
-        draft = Draft(entry.resource)
-        if documents.has_data(entry.resource) and entry.type_ == "DocumentReference" and self.context.policed:
-            return create_one(draft, self.stored, self.context)
-        if entry.type_ == "DocumentReference" and self.context.policed:
-            documents.check_unique(entry.resource, self.stored, self.context)
-        return self.stored.create(draft, entry.id_)
+        return create_one(Draft(entry.resource), self.stored, self.context, entry.id_)
 
     def _created(self, done: Written, entry: Planned) -> Reply:
         version = done.version

@@ -9,11 +9,13 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, Gone, NotAllowed, NotFound, PreconditionFailed
 from fhir_server.fhir.patch import fhirpath_patch, json_patch
 from fhir_server.interactions import documents
-from fhir_server.interactions.answer import check_if_match, version_headers, written
+from fhir_server.interactions.answer import check_if_match, resource_text, version_headers, written
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.records import with_closing
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import named, parameters, read_query
+from fhir_server.storage.content import content_of
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
 
@@ -32,13 +34,15 @@ def create(call: Call, stored: Writing, route: Route, context: Context) -> Reply
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 
-def create_one(draft: Draft, stored: Writing, context: Context) -> Written:
-    """Store a checked resource under a new id; a document with its bytes inside is published (ITI-105)."""
+def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -> Written:
+    """Store a checked resource under `id_`, or a new one; a document with its bytes inside is published (ITI-105)."""
+    id_ = id_ or context.new_id()
     if draft.type_ == "DocumentReference" and documents.has_data(draft.resource) and context.policed:
-        return documents.publish(draft, stored, context)
+        return documents.publish(draft, stored, context, id_)
     if draft.type_ == "DocumentReference" and context.policed:
         documents.check_unique(draft.resource, stored, context)
-    return stored.create(draft, context.new_id())
+        return documents.create_document(draft.resource, id_, stored)
+    return stored.create(draft, id_)
 
 
 def _check_type(draft: Draft, type_: str) -> None:
@@ -48,7 +52,8 @@ def _check_type(draft: Draft, type_: str) -> None:
 
 def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """PUT: 200, or 201 where clients may choose ids; NotAllowed on an id the caller does not see (contract 7)."""
-    draft = read_body(call, context)
+    binary = route.type_ == "Binary"
+    draft = documents.binary_body(call, context, route.id_) if binary else read_body(call, context)
     _check_type(draft, route.type_)
     if draft.resource.get("id") != route.id_:
         raise BadRequest(f"the id in the body is not `{route.id_}`", code="invalid", expression=f"{route.type_}.id")
@@ -57,6 +62,8 @@ def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply
         return _put_new(call, draft, current, stored, route, context)
     check_if_match(call, current)
     check(draft.resource, call, context)
+    if draft.type_ == "Patient" and context.policed:
+        draft = with_closing(content_of(current.body), draft, context.now)
     done = stored.update(current, draft)
     stored.note(context.note(call, "update", route.type_, route.id_), [(done.record, done.rules)])
     return written(call, done, context.base, stored.shown([done.version])[0])
@@ -102,8 +109,11 @@ def conditional_patch(call: Call, stored: Writing, route: Route, context: Contex
 
 def _patched(call: Call, current: Version, stored: Writing, context: Context) -> Reply:
     check_if_match(call, current)
-    draft = Draft(patched_content(call, current, context))
-    check(draft.resource, Call(call.method, call.path), context)
+    content = patched_content(call, current, context)
+    check(content, Call(call.method, call.path), context)
+    draft = documents.binary_draft(content) if current.type_ == "Binary" else Draft(content)
+    if draft.type_ == "Patient" and context.policed:
+        draft = with_closing(content_of(current.body), draft, context.now)
     done = stored.update(current, draft, method="PATCH")
     note = context.note(call, "patch", current.type_, current.id_, detail=documents.label_detail(current, draft))
     stored.note(note, [(done.record, done.rules)])
@@ -113,7 +123,7 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
 
 
 def patched_content(call: Call, current: Version, context: Context) -> dict[str, object]:
-    old = json_format.read(bytes(current.body), max_depth=1_000_000)
+    old = content_of(resource_text(current, current.body))
     media = split(call.header("content-type"))[0]
     if media in PATCHES:
         new = json_patch(old, json_format.read_patch(call.body, max_depth=context.settings.max_depth))
@@ -121,6 +131,7 @@ def patched_content(call: Call, current: Version, context: Context) -> dict[str,
         parameters_ = read_body(call, context).resource
         if parameters_["resourceType"] != "Parameters":
             raise BadRequest("a patch is a JSON Patch, or Parameters", code="structure")
+        check(parameters_, call, context)
         new = fhirpath_patch(old, parameters_)
     if new.get("id") != current.id_ or new.get("resourceType") != current.type_:
         raise BadRequest("a patch cannot change id or type", code="invalid")

@@ -6,6 +6,7 @@ Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 from fhir_server.policy.relations import identifier_text, national_identifiers
@@ -117,7 +118,12 @@ def release(deposited: int) -> int:
 
 def birth_of_age(now: int, years: int) -> int:
     """The latest birth (ms) of who is `years` old at `now`; born on 29 February, one comes of age on 1 March."""
-    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    return _birth_of_age(now // 86_400_000, years)
+
+
+@lru_cache(maxsize=64)
+def _birth_of_age(day: int, years: int) -> int:
+    today = date(1970, 1, 1) + timedelta(days=day)
     year = max(today.year - years, 1)
     born = date(year, 3, 1) - timedelta(days=1) if (today.month, today.day) == (2, 29) else today.replace(year=year)
     return int((born - date(1970, 1, 1)).days + 1) * 86_400_000 - 1

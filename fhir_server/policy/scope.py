@@ -34,12 +34,13 @@ class Scope:
     rules: RuleSet
     known: Mapping[str, str]
     me: tuple[str, ...]
+    person: str = ""  # the token is good for the record of this holder alone (claim `person_id`)
     everything: bool = False
     because: str = ""
 
     @classmethod
     def of(cls, subject: Subject, rules: RuleSet, facts: Mapping[str, str]) -> "Scope":
-        return cls(rules, facts, subject.me)
+        return cls(rules, facts, subject.me, subject.person)
 
     @classmethod
     def all_rows(cls, *, because: str) -> "Scope":

@@ -12,10 +12,10 @@ from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.keys import key, number
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
 from fhir_server.storage.compile import Compiler
-from fhir_server.storage.engine import Session
+from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows
-from fhir_server.storage.version import COLUMNS, Version, columns
+from fhir_server.storage.version import Version
 
 # What a key is sorted by, and what stands for a missing value (those come last in either direction).
 _KEYS = {
@@ -24,6 +24,10 @@ _KEYS = {
     "number": ("SELECT {f}(v.{c}) FROM number v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
     "token": ("SELECT {f}(v.value) FROM token v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
 }
+
+
+# What an answer needs of each match, in this order; an empty page is told by its missing row number.
+SHOWN = ("record", "id", "version", "updated", "method", "media", "body", "linked")
 
 
 @dataclass(slots=True)
@@ -108,9 +112,10 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     if rows.named:
         parts.append(f"standing AS ({rows.standing(type_)})")
         source = f"named z JOIN {source} ON d.record = z.record" if " JOIN " not in source else _named_first(source)
+    rules = "''" if rows.named else seen.rules  # of a named record `standing` knows them
     sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
     parts.append(
-        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {seen.rules} AS rules, {sort_columns} FROM {source}"
+        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, {sort_columns} FROM {source}"
         f" WHERE d.type = '{type_}' AND NOT d.deleted AND {seen.where} AND {criteria})"
     )
     order = ", ".join(f"m.k{n} {'DESC' if key.descending else 'ASC'}" for n, key in enumerate(keys))
@@ -123,10 +128,11 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM standing" if rows.named
         else "SELECT 1 AS access, '' AS records"
     )
+    wanted = ", ".join(f"r.{name}" for name in (*SHOWN, *(["data"] if type_ == "Binary" else [])))
     ks = ", ".join(f"m.k{n}" for n in range(len(keys)))
     text = (
         f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS total, {ks},"
-        f" {columns('r')}, m.full_, m.rules FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
+        f" r.pk, {wanted}, m.full_, m.rules FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
         f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
     )
     return text, len(keys)
@@ -162,7 +168,7 @@ def find(
     start = 3 + width
     matches = [row for row in found if row[start] is not None]
     page = matches[: query.count]
-    versions = [Version(*row[start:]) for row in page]
+    versions = [_version(query.type_, row[start:]) for row in page]
     records = _named_records(named) if rows.named else sorted({v.record: v.rules for v in versions}.items())
     more = len(matches) > query.count and query.count > 0
     return Found(
@@ -174,9 +180,15 @@ def find(
     )
 
 
+def _version(type_: str, row: Row) -> Version:
+    pk, record, id_, version, updated, method, media, body, linked, *more = row
+    data = more[0] if type_ == "Binary" else None
+    return Version(
+        pk, record, type_, id_, version, updated, False, method, media, body, data, linked, bool(more[-2]), more[-1]
+    )
+
+
 def _named_records(text: str | None) -> list[tuple[int, str]]:
     pairs = (part.partition(":") for part in (text or "").split(";") if part)
     return [(int(record), rules) for record, _, rules in pairs]
 
-
-assert COLUMNS[0] == "pk", "an empty page is told by its missing row number"

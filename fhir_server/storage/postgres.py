@@ -7,7 +7,7 @@ use. https://www.postgresql.org/docs/current/libpq-exec.html
 import re
 import struct
 from functools import lru_cache
-from typing import Any, Callable, Mapping, Sequence, cast
+from typing import Any, Callable, Mapping, Sequence
 
 import psycopg
 from psycopg import errors
@@ -101,7 +101,7 @@ class Statements:
         values = [encoded(params[name]) for name in names]
         types = tuple(value[0] for value in values)
         name = self.names.get((sql, types)) or self._prepare(sql, text, types)
-        data = cast("list[Any]", [value[1] for value in values])
+        data: Any = [value[1] for value in values]
         result = self.pgconn.exec_prepared(name, data, [value[2] for value in values], 1)
         if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             self._fail(result)

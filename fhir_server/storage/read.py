@@ -82,6 +82,15 @@ def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
     return [row[0] for row in session.rows(text, parts.params)]
 
 
+def raw_version(session: Session, type_: str, id_: str) -> Version | None:
+    """The current version, whoever asks: for what follows from a permitted write, never for an answer."""
+    rows = session.rows(
+        f"SELECT {columns('d')} FROM resource d WHERE d.type = :type AND d.id = :id AND NOT d.deleted",
+        {"type": type_, "id": id_},
+    )
+    return version_of(rows[0]) if rows else None
+
+
 def facts_of(session: Session, type_: str, id_: str) -> tuple[str, bool, int, bool]:
     """Owners, masked, veiled until, veiled for representatives: of a row that exists, whoever asks; for decisions alone."""
     rows = session.rows(

@@ -218,8 +218,27 @@ class Repository:
         number, state, of_age, *flags = found[0]
         if state == "before" and self.house.rules and self.subject.actor != "operator":
             return None
+        if self.subject.person and self.house.rules and self.record_of_holder(self.subject.person) != number:
+            raise Forbidden(NO_ACCESS, rule="person_id", record=number)
         held = frozenset(r for r, flag in zip(RELATIONS, flags, strict=True) if flag)
         return Standing(number, state, bool(of_age), held)
+
+    def record_of_holder(self, ins: str) -> int | None:
+        """The record whose holder has this INS (`system|value`): to compare two names of a patient, never to show."""
+        rows = self.session.rows("SELECT record FROM relation WHERE actor = :actor AND kind = 'holder'", {"actor": ins})
+        return int(rows[0][0]) if rows else None
+
+    def check_age(self) -> None:
+        """Forbidden for a holder who is too young to act for himself (FHIR_MINOR_ACCESS_AGE)."""
+        if self.house.rules is None or self.subject.actor != "holder":
+            return
+        young = self.session.rows(
+            "SELECT x.record FROM relation x JOIN record k ON k.number = x.record WHERE x.actor = :actor"
+            " AND x.kind = 'holder' AND k.born > :adult_before",
+            {"actor": self.subject.identifier, "adult_before": self.moment.adult_before},
+        )
+        if young:
+            raise Forbidden("a minor acts through his representatives", rule="K53", record=young[0][0])
 
     def decision(self, act: Act, standing: Standing, row: RowFacts) -> Decision:
         if self.house.rules is None:

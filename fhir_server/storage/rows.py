@@ -18,12 +18,17 @@ from fhir_server.storage.condition import row_fact, where
 ORDINARY = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
 
 
+# The one record a token with `person_id` is good for.
+PERSON = "SELECT h.record FROM relation h WHERE h.kind = 'holder' AND h.actor = :person"
+
+
 class Shape(NamedTuple):
     """What of a scope decides the text of SQL; everything else is a parameter."""
 
     rules: RuleSet
     known: frozenset[tuple[str, str]]
     me: int
+    person: bool
     everything: bool
     postgres: bool
 
@@ -63,9 +68,13 @@ class Rows:
 
     def __post_init__(self) -> None:
         scope = self.scope
-        self.shape = Shape(scope.rules, frozenset(scope.known.items()), len(scope.me), scope.everything, self.postgres)
+        self.shape = Shape(
+            scope.rules, frozenset(scope.known.items()), len(scope.me), bool(scope.person), scope.everything, self.postgres
+        )
         if not scope.everything:
             self.params |= {"now": self.now, "adult_before": self.adult_before}
+            if scope.person:
+                self.params["person"] = scope.person
             for n, identifier in enumerate(scope.me):
                 self.params[f"me{n}"] = identifier
                 self.params[f"own{n}"] = f"\n{identifier}\n"
@@ -122,7 +131,7 @@ def relations(me: int, named: bool) -> str:
 
 
 def _scope(shape: Shape) -> Scope:
-    return Scope(shape.rules, dict(shape.known), ("",) * shape.me, shape.everything)
+    return Scope(shape.rules, dict(shape.known), ("",) * shape.me, "", shape.everything)
 
 
 def _sql(condition: Condition, alias: str, nature: str, shape: Shape) -> str:
@@ -137,6 +146,7 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool) -> Visible
     if condition == ALWAYS:
         return Visible(f"resource {alias}", "1 = 1", "1", _rules(scope, alias, type_, shape))
     seen = _sql(condition, alias, nature, shape)
+    within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
     inner = scope.needs_relation(type_) and not minimal
     source = (
         f"resource {alias} JOIN record {alias}_k ON {alias}_k.number = {alias}.record"
@@ -147,8 +157,8 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool) -> Visible
     rules = _rules(scope, alias, type_, shape)
     if minimal:
         exists = f"{alias}_k.state IN ('open', 'closed', 'deceased')"
-        return Visible(source, f"({seen} OR {exists})", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules)
-    return Visible(source, seen, "1", rules)
+        return Visible(source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules)
+    return Visible(source, seen + within, "1", rules)
 
 
 def _leads_to_visible(alias: str, shape: Shape) -> str:
@@ -181,6 +191,8 @@ def standing(type_: str, shape: Shape) -> str:
     if scope.everything:
         return "SELECT k.number AS record, 1 AS access, '' AS rules FROM named n JOIN record k ON k.number = n.record"
     access = _sql(scope.access(type_), "d", "record", shape)
+    if shape.person:
+        access = f"({access} AND d_k.number IN ({PERSON}))"
     rules = []
     for left in scope.permits(type_):
         if type_ == "AuditEvent":  # one's own traces are in every record

@@ -4,25 +4,25 @@ https://hl7.org/fhir/R4/http.html#create, #update, #delete
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Mapping
 
 from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
-from fhir_server.fhir.outcome import Conflict, FhirError, Unprocessable
+from fhir_server.fhir.outcome import Conflict, Unprocessable
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
-from fhir_server.policy.labels import label_problem, labels, owners_of, release
+from fhir_server.policy.labels import labels, owners_of, release
 from fhir_server.policy.redaction import document_links
 from fhir_server.policy.relations import Relation, consent_type, record_state, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import write
-from fhir_server.storage.content import birth, byte_addresses, content_of, local, reference_texts
+from fhir_server.storage.chain import LONGEST, flag_change, replaced_by, with_flags
+from fhir_server.storage.checks import Checking, leads_nowhere, nothing_there
+from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.place import patient_of, who
-from fhir_server.storage.read import facts_of
-from fhir_server.storage.repository import Repository
+from fhir_server.storage.read import facts_of, raw_version
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
@@ -55,10 +55,8 @@ class Written:
     created: bool = False
 
 
-class Writing(Repository):
-    """A repository that also writes; `enforce`: whether references must lead to something visible."""
-
-    enforce: bool = True
+class Writing(Checking):
+    """A repository that also writes."""
 
     def create(self, draft: Draft, id_: str, *, within: Standing | None = None) -> Written:
         """Store the first version under `id_`. `within`: the record of a Binary, which does not say whose it is itself.
@@ -71,7 +69,7 @@ class Writing(Repository):
         standing = within or self._standing_for(resource, type_, index)
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
-        self._check(resource)
+        self._check(resource, standing.record)
         if type_ == "Patient":
             standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
         new = self._new(draft, id_, 1, "POST", standing.record, self._facts(resource, owners))
@@ -93,7 +91,7 @@ class Writing(Repository):
         rules = self.permit(acts, standing, self._known(current.type_, facts))
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
-        self._check(resource)
+        self._check(resource, standing.record)
         index = extract(resource, base=self.house.base)
         record = standing.record if self.house.rules else self._standing_for(resource, draft.type_, index).record
         new = self._new(
@@ -102,7 +100,45 @@ class Writing(Repository):
         if not write.replace(self.session, current.pk, new, index):
             raise Conflict(f"`{current.address}` was changed by another writer")
         self._derive(resource, new)
+        if draft.type_ == "DocumentReference":
+            self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules)
+
+    def _flag_replaced(self, document: Mapping[str, Any], added: frozenset[str], taken: frozenset[str]) -> None:
+        """Put the change of flags on every document that `document` replaced, directly or not."""
+        waiting, done = replaced_by(document, self.house.base), set[str]()
+        while (added or taken) and waiting and len(done) < LONGEST:
+            id_ = waiting.pop()
+            current = raw_version(self.session, "DocumentReference", id_)
+            if current is None or id_ in done:
+                continue
+            done.add(id_)
+            old = content_of(current.body)
+            waiting += replaced_by(old, self.house.base)
+            flagged, facts = with_flags(old, added, taken), self.facts_of(current)
+            new = self._new(
+                Draft(flagged), id_, current.version + 1, "PATCH", current.record,
+                self._facts(flagged, facts.owners, facts.veiled_until),
+            )
+            write.replace(self.session, current.pk, new, extract(flagged, base=self.house.base))
+            self._derive(flagged, new)
+
+    def replaced(self, document: Mapping[str, Any]) -> list[Version]:
+        """The documents that a new one replaces, which must be there for the caller, current, and of the same record.
+
+        Unprocessable for one that leads nowhere, Conflict for one that has been replaced already.
+        """
+        found = []
+        for id_ in replaced_by(document, self.house.base):
+            if ("DocumentReference", id_) in self.created:
+                continue
+            current = self._read("DocumentReference", id_, None)
+            if current is None or current.deleted:
+                raise nothing_there(f"DocumentReference/{id_}")
+            if content_of(current.body)["status"] != "current":
+                raise Conflict(f"`DocumentReference/{id_}` has been replaced already")
+            found.append(current)
+        return found
 
     def create_bytes(self, draft: Draft, id_: str, document: Written) -> Written:
         """Store the bytes of a document just written: whoever sees the one sees the other."""
@@ -128,7 +164,7 @@ class Writing(Repository):
         standing = self.standing(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
-        if ins and self.holder_of(ins) not in (None, standing.record):
+        if ins and self.record_of_holder(ins) not in (None, standing.record):
             raise Unprocessable(
                 "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch", code="business-rule",
                 expression="DocumentReference.subject",
@@ -139,27 +175,10 @@ class Writing(Repository):
             document["context"] = {"sourcePatientInfo": {"reference": subject["reference"]}} | context
         document["subject"] = subject | {"reference": f"Patient/{self.patient_of_record(standing.record)}"}
 
-    def holder_of(self, ins: str) -> int | None:
-        """The record whose holder has this INS, if there is one: to compare two names of a patient, never to show."""
-        rows = self.session.rows(
-            "SELECT record FROM relation WHERE actor = :actor AND kind = 'holder'", {"actor": ins}
-        )
-        return int(rows[0][0]) if rows else None
-
-    def patient_of_record(self, record: int) -> str:
-        return str(self.session.rows("SELECT patient FROM record WHERE number = :number", {"number": record})[0][0])
-
     def chooses_ids(self, type_: str) -> bool:
         """Whether this caller may choose the id of a new resource: the operator, of shared resources and Patients."""
         shared = nature_of(type_) == "shared" or type_ == "Patient"
         return self.house.rules is None or (self.subject.actor == "operator" and shared)
-
-    def lock(self, name: str) -> None:
-        """Wait for whoever else is writing under this name; until the end of the transaction."""
-        if self.session.database.postgres:
-            digest = blake2b(name.encode(), digest_size=8).digest()
-            key = int.from_bytes(digest, "big", signed=True)
-            self.session.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
 
     def delete(self, current: Version) -> Written:
         """Delete logically: the row stays as a tombstone, older versions stay in the history."""
@@ -236,25 +255,6 @@ class Writing(Repository):
             return Standing(current.record, "shared", True, frozenset())
         return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
 
-    def _check(self, resource: Mapping[str, Any]) -> None:
-        """Labels that can be, and references that lead somewhere."""
-        if resource["resourceType"] == "DocumentReference" and self.house.rules:
-            problem = label_problem(resource)
-            if problem:
-                raise Unprocessable(problem, code="code-invalid", expression="DocumentReference.securityLabel")
-        if self.enforce:
-            self._check_references(resource)
-
-    def _check_references(self, resource: Mapping[str, Any]) -> None:
-        wanted = {
-            (target.type_, target.id_): text
-            for text in reference_texts(resource)
-            if (target := local(text, self.house.base)) is not None
-        }
-        unknown = set(wanted) - self.created
-        for address in sorted(unknown - self.visible(unknown)):
-            raise nothing_there(wanted[address])
-
     # What follows from a write.
 
     def _new(self, draft: Draft, id_: str, version: int, method: str, record: int, facts: Facts) -> New:
@@ -305,17 +305,3 @@ def version_of(pk: int, new: New) -> Version:
         pk, new.record, new.type_, new.id_, new.version, new.updated, new.method == "DELETE", new.method, new.media,
         new.body, new.data, new.linked,
     )
-
-
-def nothing_there(reference: str) -> FhirError:
-    """A reference to what does not exist, or not for this caller: one wording (contract 7)."""
-    return Unprocessable(f"`{reference[:100]}` leads to nothing that can be referred to", code="not-found")
-
-
-def leads_nowhere(resource: Mapping[str, Any], type_: str) -> FhirError:
-    for name in ("subject", "patient", "beneficiary"):
-        reference = resource.get(name, {})
-        text = reference.get("reference") or reference.get("identifier", {}).get("value")
-        if text:
-            return nothing_there(str(text))
-    return nothing_there(type_)

@@ -52,7 +52,7 @@ class Api:
         format_ = JSON
         try:
             headers = {name: environ[key] for key, name in KEPT.items() if environ.get(key)}
-            bare = Call(environ["REQUEST_METHOD"], path[len(self.root):].strip("/"), environ.get("QUERY_STRING", ""), headers)
+            bare = Call(environ["REQUEST_METHOD"], _decoded(path[len(self.root):].strip("/")), environ.get("QUERY_STRING", ""), headers)
             format_ = wanted_or_bytes(bare)
             call = Call(bare.method, bare.path, bare.query, headers, self._read(environ))
         except FhirError as refusal:
@@ -73,6 +73,16 @@ class Api:
         if length and len(body) != int(length):
             raise BadRequest("the body ends before its Content-Length", code="incomplete")
         return body
+
+
+def _decoded(path: str) -> str:
+    """WSGI hands a path over as Latin-1 (PEP 3333); BadRequest when it is not UTF-8."""
+    if path.isascii():
+        return path
+    try:
+        return path.encode("latin-1").decode()
+    except UnicodeError:
+        raise BadRequest("the path is not UTF-8", code="value") from None
 
 
 def wanted_or_bytes(call: Call) -> str:

@@ -1,0 +1,43 @@
+# The commands of this project; `make help` lists them.
+# A fresh machine needs Python 3.11 with venv (Debian: apt-get install python3 python3-venv) and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+FILES := fhir_server mappings profiles tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench
+.DELETE_ON_ERROR:
+
+help: ## say what each command does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## a server with the demonstration record on http://127.0.0.1:8080/fhir
+	@$(BIN)/python -m fhir_server.demonstration
+
+test: lint ## lint, then all tests on SQLite and on a real PostgreSQL
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/.tested ## flake8, mypy --strict, import contracts
+	@$(BIN)/flake8 $(FILES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/.tested ## requests per second on both databases; more with ARGS=--help
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# A stamp is older than setup.cfg when the dependencies may have changed.
+.venv/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.tested: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch .venv/.installed $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo 'the venv module is needed: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,375 @@
+"""Two readers of a search agree: SQL over the store finds what `search.match` finds in memory.
+
+https://hl7.org/fhir/R4/search.html
+
+Resources and queries come from one seed (FHIR_TEST_SEED); values are few, so that they meet.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from fhir_server.fhir.json_format import write as write_json
+from fhir_server.policy.facts import SHARED
+from fhir_server.policy.scope import Scope
+from fhir_server.search.extract import Index, extract
+from fhir_server.search.match import Found, matches
+from fhir_server.search.parameters import parameters
+from fhir_server.search.parse import parse
+from fhir_server.search.query import Criterion, LedBy, Not, Query
+from fhir_server.storage import migrate, write
+from fhir_server.storage.compile import Compiler
+from fhir_server.storage.engine import Database
+from fhir_server.storage.find import find
+from fhir_server.storage.rows import Named, Rows
+from fhir_server.storage.write import New
+
+SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
+QUERIES = 2_000
+BASE = "http://127.0.0.1:8080/fhir"
+NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
+DAY = 86_400_000
+SCOPE = Scope.all_rows(because="the compiler alone is tested")
+NO_INDEX = Index(frozenset(), (), (), (), ())
+
+WORDS = ["Anne", "ANNÉE", "Élise", "Œuvre", "oeuvre", "de la", "deux  mots", "x_y%", "Zö😀", "';"]
+SYSTEMS = ["urn:a", "http://b.example/c", "urn:x|y"]
+CODES = ["1", "A", "a", "A,b", "c$d"]
+DATES = ["2024", "2024-02", "2024-02-29", "2024-03-01", "2025", "2026-11-24", "1950-12"]
+TIMES = ["2024-02-29T10:00:00Z", "2024-02-29T23:30:00+01:00", "2026-11-24T12:00:00.5Z"]
+NUMBERS = ["0", "1", "1.0", "1.05", "-3", "100", "99.6", "1e2", "0.001", "1e300"]
+UNITS, UCUM = ["mg", "kg"], "http://unitsofmeasure.org"
+FEW = {
+    "word": WORDS, "system": SYSTEMS, "code": CODES, "unit": UNITS, "date": DATES, "time": TIMES,
+    "when": DATES + TIMES,
+}  # fmt: skip
+COUNTS = {
+    "DocumentReference": 26, "Patient": 14, "Observation": 22, "List": 14, "Consent": 10,
+    "ChargeItem": 10, "ValueSet": 8,
+}  # fmt: skip
+TYPES = tuple(COUNTS)
+# Each element and what it is: one of FEW, a method of Maker, a type it leads to, words; * a list.
+ELEMENTS = {
+    "DocumentReference": "status:current/superseded masterIdentifier:identifier type:concept"
+    " identifier:identifier* category:concept* subject:Patient date:time description:word"
+    " securityLabel:concept* relatesTo:relation* context:context",
+    "Patient": "identifier:identifier* name:name* birthDate:date gender:male/female"
+    " address:address*",
+    "Observation": "status:final/amended code:concept subject:Patient identifier:identifier*"
+    " hasMember:Observation* effectiveDateTime:when effectivePeriod:period valueString:word"
+    " valueQuantity:quantity valueCodeableConcept:concept",
+    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*",
+    "Consent": "status:active/inactive scope:concept category:concept* patient:Patient"
+    " dateTime:when provision:provision",
+    "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
+    " priceOverride:money",
+    "ValueSet": "status:draft/active url:system title:word date:when",
+}
+ASKED = {
+    "DocumentReference": "identifier status type category patient subject date description"
+    " security-label relatesto relation period",
+    "Patient": "identifier name family given birthdate gender address address-city",
+    "Observation": "status code subject patient identifier has-member date value-quantity"
+    " value-concept value-string combo-value-quantity",
+    "List": "status title code subject patient date item",
+    "Consent": "status scope category patient date period data",
+    "ChargeItem": "code subject patient factor-override quantity price-override",
+    "ValueSet": "status url title date",
+}
+LEADING = {
+    "Patient": ("DocumentReference.patient", "Observation.subject", "List.subject"),
+    "DocumentReference": ("List.item", "Consent.data", "DocumentReference.relatesto"),
+}
+STATUSES = ["current", "final", "active", "male", "replaces"]
+PREFIXES = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+MODIFIERS = {"token": ("", "", "", ":not"), "string": ("", "", ":exact", ":contains")}
+SUFFIXES = ["", "", "", "||mg", f"|{UCUM}|kg", "|urn:iso:std:iso:4217|EUR"]
+
+Json = dict[str, Any]
+
+
+class Maker:
+    """Makes resources out of few values; `random` decides everything."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def resource(self, type_: str) -> Json:
+        elements = (element.split(":") for element in ELEMENTS[type_].split())
+        return {"resourceType": type_} | self.some({name: kind for name, kind in elements}, 0.7)
+
+    def some(self, kinds: dict[str, str], chance: float = 0.6) -> Json:
+        """An object with each element by chance."""
+        chosen = [name for name in kinds if self.random.random() < chance]
+        return {name: self.value(kinds[name]) for name in chosen}
+
+    def value(self, kind: str) -> Any:
+        if kind.endswith("*"):
+            return [self.value(kind[:-1]) for _ in range(self.random.choice((1, 1, 2)))]
+        if "/" in kind:
+            return self.random.choice(kind.split("/"))
+        if kind in FEW:
+            return self.random.choice(FEW[kind])
+        return self.to(kind) if kind in COUNTS else getattr(self, kind)()
+
+    def number(self) -> Decimal:
+        return Decimal(self.random.choice(NUMBERS))
+
+    def coding(self) -> Json:
+        return self.some({"system": "system"}) | {"code": self.value("code")}
+
+    def concept(self) -> Json:
+        return {"coding": self.value("coding*")}
+
+    def identifier(self) -> Json:
+        return self.some({"system": "system"}) | {"value": self.value("code")}
+
+    def name(self) -> Json:
+        return {"family": self.value("word"), "given": self.value("word*")}
+
+    def address(self) -> Json:
+        return {"city": self.value("word"), "line": self.value("word*")}
+
+    def period(self) -> Json:
+        start, end = sorted(self.random.choices(DATES, k=2))
+        return self.random.choice([{"start": start}, {"end": end}, {"start": start, "end": end}])
+
+    def context(self) -> Json:
+        return {"period": self.period()}
+
+    def quantity(self) -> Json:
+        coded = {"system": UCUM, "code": self.value("unit")} if self.random.random() < 0.5 else {}
+        found = {"value": self.number(), "unit": self.value("unit")} | coded
+        return found | self.some({"comparator": "</<=/>/>="}, 0.2)
+
+    def money(self) -> Json:
+        return {"value": self.number(), "currency": "EUR"}
+
+    def relation(self) -> Json:
+        return {"code": self.value("replaces/appends"), "target": self.to("DocumentReference")}
+
+    def entry(self) -> Json:
+        return {"item": self.value(self.value("DocumentReference/Observation"))}
+
+    def provision(self) -> Json:
+        data = {"meaning": "instance", "reference": self.to("DocumentReference")}
+        return {"period": self.period(), "data": [data]}
+
+    def to(self, type_: str) -> Json:
+        """A reference to a resource that may exist, may not, or is elsewhere; or a logical one."""
+        address = f"{type_}/{type_.lower()}-{self.random.randrange(COUNTS[type_] + 2)}"
+        literal = [address] * 7 + [f"{BASE}/{address}", f"http://elsewhere.example/{address}"]
+        chosen = self.random.choice([*literal, ""])
+        return {"reference": chosen} if chosen else {"identifier": self.identifier()}
+
+
+@dataclass
+class Stored:
+    """One database and the same resources in memory: those not deleted, with their records."""
+
+    database: Database
+    found: dict[tuple[str, str], Found] = field(default_factory=dict)
+    record: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def fill(self, random: Random) -> None:
+        """Some resources have a second version, some are deleted; each has one of three records."""
+        maker, session = Maker(random), self.database.session()
+        with session.transaction():
+            for _ in range(2):
+                write.open_record(session, state="open", born=0, patient="")
+        for type_, count in COUNTS.items():
+            for n in range(count):
+                with session.transaction():
+                    self.put(maker, type_, f"{type_.lower()}-{n}", random)
+
+    def put(self, maker: Maker, type_: str, id_: str, random: Random) -> None:
+        session, address = self.database.session(), (type_, id_)
+        record = random.choice((SHARED, 1, 2))
+        steps = random.choice(("P", "P", "P", "PP", "PD", "PDP"))
+        pk = None
+        for version, step in enumerate(steps, 1):
+            updated = NOW + random.randrange(-400, 5) * DAY
+            resource = maker.resource(type_)
+            index = extract(resource, base=BASE) if step == "P" else NO_INDEX
+            new = New(
+                record=record, type_=type_, id_=id_, version=version, updated=updated,
+                method="PUT" if step == "P" else "DELETE", body=write_json(resource),
+            )
+            if pk is None:
+                pk = write.insert(session, new, index)
+                assert pk is not None
+            else:
+                assert write.replace(session, pk, new, index)
+            self.found[address] = (index, id_, updated)
+        self.record[address] = record
+        if steps[-1] == "D":
+            del self.found[address]
+
+    def by_sql(self, query: Query, named: Named) -> tuple[list[str], int]:
+        rows = Rows(SCOPE, self.database.postgres, NOW, NOW, named)
+        found = find(self.database.session(), rows, query, [], None)
+        return sorted(version.id_ for version in found.versions), found.total
+
+    def in_memory(self, query: Query, named: Named) -> list[str]:
+        def meets(index: Index, id_: str, updated: int) -> bool:
+            where, follow, leading = query.where, self.follow, self.leading
+            return matches(where, index, id_=id_, updated=updated, follow=follow, leading=leading)
+
+        return sorted(
+            id_ for (type_, id_), found in self.found.items()
+            if type_ == query.type_ and self.is_in(named, type_, id_) and meets(*found)
+        )
+
+    def is_in(self, named: Named, type_: str, id_: str) -> bool:
+        record = self.record[type_, id_]
+        return not named or record == self.record["Patient", named.patients[0]]
+
+    def follow(self, type_: str, id_: str) -> Found | None:
+        return self.found.get((type_, id_))
+
+    def leading(self, type_: str, parameter: int, id_: str) -> Iterator[Found]:
+        for (found_type, _), found in self.found.items():
+            rows = found[0].references
+            if found_type == type_ and any(p == parameter and i == id_ for p, _, i in rows):
+                yield found
+
+
+@pytest.fixture
+def stored(database_url: str) -> Iterator[Stored]:
+    database = Database(database_url)
+    migrate.upgrade(database)
+    made = Stored(database)
+    made.fill(Random(SEED))
+    yield made
+    database.close()
+    database.engine.dispose()
+
+
+class Asker:
+    """Makes queries; values come from the same few as the resources'."""
+
+    def __init__(self, random: Random) -> None:
+        self.random, self.one = random, random.choice
+
+    def query(self) -> Query:
+        type_ = self.one(TYPES)
+        pairs = [self.pair(type_) for _ in range(self.one((1, 1, 1, 2, 2, 3)))]
+        found = parse(type_, pairs, base=BASE, now=NOW, page_size=500, max_page=500, strict=True)
+        return replace(found, where=self.wrapped(found.where, type_))
+
+    def wrapped(self, where: Criterion, type_: str) -> Criterion:
+        """Now and then what no query string says yet: the negation, and `_has`."""
+        how = self.random.random()
+        if how < 0.08:
+            return Not(where)
+        if how < 0.16 and type_ in LEADING:
+            source, _, code = self.one(LEADING[type_]).partition(".")
+            pairs = [self.pair(source)]
+            inner = parse(source, pairs, base=BASE, now=NOW, page_size=1, max_page=1)
+            return LedBy(source, parameters(source)[code].number, inner.where)
+        return where
+
+    def pair(self, type_: str, depth: int = 2) -> tuple[str, str]:
+        code = self.one([*ASKED[type_].split(), "_id", "_lastUpdated"])
+        if self.random.random() < 0.1:
+            return f"{code}:missing", self.one(("true", "false"))
+        if code in ("_id", "_lastUpdated"):
+            ask = self.date if code == "_lastUpdated" else lambda: self.id_of(type_)
+            return code, self.alternatives(ask)
+        kind = parameters(type_)[code].type
+        if kind == "reference":
+            targets = parameters(type_)[code].targets or TYPES
+            target = self.one([target for target in targets if target in COUNTS])
+            chained = depth and self.random.random() < 0.5
+            return self.chain(code, target, depth) if chained else self.reference(code, target)
+        modifier = self.one(MODIFIERS.get(kind, ("",)))
+        if modifier == ":exact":
+            return code + modifier, self.alternatives(lambda: escaped(self.one(WORDS)))
+        return code + modifier, self.alternatives(getattr(self, kind))
+
+    def alternatives(self, value: Callable[[], str]) -> str:
+        return ",".join(value() for _ in range(self.one((1, 1, 1, 2, 3))))
+
+    def chain(self, code: str, target: str, depth: int) -> tuple[str, str]:
+        name, value = self.pair(target, depth - 1)
+        through = self.one((code, f"{code}:{target}")) if code == "patient" else f"{code}:{target}"
+        return f"{through}.{name}", value
+
+    def reference(self, code: str, target: str) -> tuple[str, str]:
+        system, value = escaped(self.one(SYSTEMS)), escaped(self.one(CODES))
+        if self.random.random() < 0.2:
+            return f"{code}:identifier", f"{system}|{value}"
+        if self.random.random() < 0.2:
+            return f"{code}:{target}", self.alternatives(lambda: self.id_of(target))
+        start = self.one(("", "", f"{target}/", f"{BASE}/{target}/", f"http://elsewhere.example/{target}/"))
+        return code, self.alternatives(lambda: start + self.id_of(target))
+
+    def id_of(self, type_: str) -> str:
+        return f"{type_.lower()}-{self.random.randrange(COUNTS[type_] + 2)}"
+
+    def token(self) -> str:
+        word, system = escaped(self.one(CODES + STATUSES)), escaped(self.one(SYSTEMS))
+        return self.one((word, word, f"{system}|{word}", f"|{word}", f"{system}|"))
+
+    def string(self) -> str:
+        return escaped(self.one(WORDS))[self.one((0, 1)):][: self.one((1, 3, 9))]
+
+    def date(self) -> str:
+        return self.one(PREFIXES) + self.one(DATES + TIMES)
+
+    def number(self) -> str:
+        return self.one(PREFIXES) + self.one(NUMBERS)
+
+    def quantity(self) -> str:
+        return self.number() + self.one(SUFFIXES)
+
+    def uri(self) -> str:
+        return escaped(self.one(SYSTEMS))
+
+
+def escaped(text: str) -> str:
+    for mark in ("\\", ",", "|", "$"):
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+def disagreements(stored: Stored) -> tuple[list[str], int, int]:
+    """What the two readers see differently; how many pairs of query and resource, and matches."""
+    random = Random(SEED)
+    asker, found, pairs, hits = Asker(random), [], 0, 0
+    patients = [id_ for type_, id_ in stored.found if type_ == "Patient"]
+    for n in range(QUERIES):
+        query = asker.query()
+        named = Named(patients=(random.choice(patients),)) if random.random() < 0.3 else Named()
+        expected, got = stored.in_memory(query, named), stored.by_sql(query, named)
+        pairs, hits = pairs + COUNTS[query.type_], hits + len(expected)
+        if got != (expected, len(expected)):
+            asked = f"{query.type_}?{query.used} {named} {query.where}"
+            found.append(f"query {n}: {asked}: {got}, not {expected}")
+    return found, pairs, hits
+
+
+def test_sql_finds_what_the_reader_in_memory_finds(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, pairs, hits = disagreements(stored)
+    run = f"{stored.database.dialect}, seed {SEED}: {QUERIES} queries, {pairs} pairs, {hits} hits"
+    with capsys.disabled():
+        print(f"\n{run}", end=" ")
+    assert not found, (run, found[:3])
+    assert pairs / 20 < hits < pairs / 2, "queries that find nothing, or all, compare nothing"
+
+
+def test_a_reader_that_reads_otherwise_is_noticed(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(self: Compiler, _: str, low: float, __: float, bounds: dict[str, str]) -> str:
+        return f"{bounds['low']} >= {self.rows.add('low', low)}"
+
+    monkeypatch.setattr(Compiler, "_bounded", shifted)
+    assert disagreements(stored)[0]

@@ -11,7 +11,13 @@ from fhir_server.auth.scopes import grants
 from fhir_server.fhir.outcome import Forbidden, NotFound
 from fhir_server.policy.admission import admission
 from fhir_server.policy.condition import ALWAYS, simplify
-from fhir_server.policy.facts import RECORD_FACTS, RELATIONS, ROW_FACTS, SUBJECT_FACTS, subject_facts
+from fhir_server.policy.facts import (
+    RECORD_FACTS,
+    RELATIONS,
+    ROW_FACTS,
+    SUBJECT_FACTS,
+    subject_facts,
+)
 from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.rules import PERMIT, RuleSet
 from fhir_server.policy.scope import Scope
@@ -36,7 +42,7 @@ OTHERS = {
 
 @dataclass(frozen=True)
 class Explained:
-    """How a read ends, the rules that settled it, the facts looked at; `text`: the refusal's own."""
+    """How a read ends, what settled it, the facts looked at; `text`: the refusal's own."""
 
     outcome: str
     settled: tuple[str, ...]
@@ -45,7 +51,7 @@ class Explained:
 
 
 def explanation(services: Services, bearer: str, document: str) -> str:
-    """The decision on reading `DocumentReference/{document}`, its rules and its facts, line by line.
+    """The decision on reading `DocumentReference/{document}`, its rules, its facts, line by line.
 
     Unauthorized for a token that is not good, NotFound when there is no such document.
     """
@@ -75,9 +81,7 @@ def _check_exists(services: Services, document: str) -> None:
         raise NotFound(f"there is no `{TYPE}/{document[:100]}`") from None
 
 
-def _explained(
-    services: Services, subject: Subject, rules: RuleSet, document: str
-) -> Explained:
+def _explained(services: Services, subject: Subject, rules: RuleSet, document: str) -> Explained:
     """In the order of a request: scopes, admission, then the decision on the document."""
     _check_exists(services, document)
     asked = subject_facts(subject, action="read")
@@ -90,9 +94,9 @@ def _explained(
         return Explained(REFUSED, settled or (refusal.rule,), asked, refusal.text)
     now = services.clock()
     adult_before = birth_of_age(now, services.settings.minor_access_age)
-    stored = Repository(
-        services.database.session(), services.house, subject, scope, Moment(now, adult_before, "", "")
-    )
+    moment = Moment(now, adult_before, "", "")
+    session = services.database.session()
+    stored = Repository(session, services.house, subject, scope, moment)
     return _decided(stored, asked, document)
 
 

@@ -16,7 +16,7 @@ from fhir_server.fhir.outcome import Failure, FhirError, Forbidden, TooLarge, Un
 from fhir_server.interactions import search
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.perform import WRITES, perform
-from fhir_server.interactions.routes import CONSULTS, Route, match
+from fhir_server.interactions.routes import CONSULTS, Route, allowed, match
 from fhir_server.policy.admission import admission
 from fhir_server.policy.facts import subject_facts
 from fhir_server.policy.labels import birth_of_age
@@ -169,16 +169,18 @@ def _refused(visit: Visit, trace: str, refusal: FhirError, quietly: Exception | 
     """The OperationOutcome, noted when the caller is known; if even that fails, a bare 500 with the number."""
     try:
         if visit.subject is not None and visit.subject is not NOBODY and visit.services.house.rules is not None:
-            _note_refusal(visit, trace, refusal)
+            _note_refusal(visit, refusal)
     except Exception:
         log.exception("request %s: its refusal could not be noted", trace)
         if visit.services.strict and quietly is None:
             raise
         refusal = Failure(f"something went wrong here, number {trace}")
-    return Reply(refusal.status, json_format.write(refusal.outcome()), dict(refusal.headers))
+    headers = ({"Allow": allowed(visit.call)} if refusal.status == 405 else {}) | dict(refusal.headers)
+    return Reply(refusal.status, json_format.write(refusal.outcome()), headers)
 
 
-def _note_refusal(visit: Visit, trace: str, refusal: FhirError) -> None:
+def _note_refusal(visit: Visit, refusal: FhirError) -> None:
+    """Under an id of its own: what was read before the refusal may have left its trace already."""
     visit.scope = visit.scope or Scope.all_rows(because="a refusal is noted before rights are known")
     route, subject = visit.route, visit.subject
     assert subject is not None
@@ -186,5 +188,5 @@ def _note_refusal(visit: Visit, trace: str, refusal: FhirError) -> None:
         subject, interaction=route.interaction if route else "operation", type_=route.type_ if route else "",
         asked=visit.call.asked, status=refusal.status, request_id=visit.request_id,
     )
-    with _open(visit, trace) as stored:
+    with _open(visit, visit.services.new_trace()) as stored:
         stored.note_refusal(note, visit.named, refusal)

@@ -56,8 +56,8 @@ SEES_EVERYTHING = frozenset({
 METHODS = {
     # It reads through his visible rows.
     "guarded": (
-        "asking", "next_cursor", "read", "rows", "search", "shown", "version", "versions",
-        "visible",
+        "asking", "next_cursor", "read", "replaced", "rows", "search", "shown", "version",
+        "versions", "visible",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (
@@ -68,7 +68,7 @@ METHODS = {
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
         "chooses_ids", "facts_of", "is_attending", "lock", "name_subject", "patient_of_record",
-        "record_of_holder", "replaced", "row_facts", "savepoint",
+        "record_of_holder", "row_facts", "savepoint",
     ),
 }  # fmt: skip
 

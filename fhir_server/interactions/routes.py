@@ -47,9 +47,14 @@ def match(call: Call) -> Route:
         raise NotFound(f"`{parts[0][:100]}` is not a resource type of FHIR R4", code="not-supported")
     method = "GET" if call.method == "HEAD" else call.method
     if method not in methods:
-        allow = ", ".join(sorted([*methods, *(["HEAD"] if "GET" in methods else [])]))
-        raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allow})
+        raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allowed(call)})
     return Route(methods[method], *_named(parts, pattern))
+
+
+def allowed(call: Call) -> str:
+    """The methods of a path but the one that was refused, for `Allow`, which every 405 has (RFC 9110)."""
+    methods = set(ROUTES.get(_pattern(call.path.split("/") if call.path else []), {}))
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()) - {call.method}))
 
 
 def _pattern(parts: list[str]) -> str:

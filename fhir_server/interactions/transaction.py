@@ -62,10 +62,25 @@ def bundle_of_requests(
     entries = draft.resource.get("entry", [])
     if len(entries) > context.settings.max_entries:
         raise TooLarge(f"a Bundle has at most {context.settings.max_entries} entries", code="too-costly")
-    check({"resourceType": "Bundle"} | {n: v for n, v in draft.resource.items() if n != "resourceType"}, call, context)
+    batch = draft.resource["type"] == "batch"
+    check(_envelope(draft.resource) if batch else draft.resource, call, context)
     planned = [_planned(entry, n, context) for n, entry in enumerate(entries)]
     desk = Desk(call, stored, context, performs, admit)
-    return desk.batch(planned) if draft.resource["type"] == "batch" else desk.transaction(planned)
+    return desk.batch(planned) if batch else desk.transaction(planned)
+
+
+def _envelope(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """A batch without the resources of its requests: each is judged when its entry is done, and fails alone."""
+    entries = bundle.get("entry")
+    if not isinstance(entries, list):
+        return dict(bundle)
+    return dict(bundle) | {"entry": [_without_resource(entry) for entry in entries]}
+
+
+def _without_resource(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "request" not in entry or not isinstance(entry.get("resource"), dict):
+        return entry
+    return {name: value for name, value in entry.items() if name != "resource"}
 
 
 def _planned(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
@@ -151,6 +166,7 @@ class Desk:
         if entry.resource:
             body, headers["content-type"] = json_format.write(entry.resource), "application/fhir+json"
         if entry.resource.get("resourceType") == "Binary" and entry.method == "PATCH":
+            check(entry.resource, Call(entry.method, path), self.context)
             binary = documents.binary_draft(entry.resource)
             body, headers["content-type"] = binary.data or b"", binary.media
         headers["prefer"] = self.call.header("prefer") or "return=minimal"

@@ -1,13 +1,15 @@
 """The second reader of the rules: a policy condition as SQL over a row, its record and the caller's relations to it.
 
-Aliases, for a row `d`: `d_k` its record, `d_s` the caller's relations. Every fact is NOT NULL, so that SQL and
-`policy.condition.holds` never disagree over an unknown.
+Every fact is NOT NULL, so that SQL and `policy.condition.holds` never disagree over an unknown.
 """
 
-from typing import Callable, assert_never
+from typing import Callable, NamedTuple, assert_never
 
 from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf
 from fhir_server.policy.facts import RELATIONS, YES
+
+# The caller's relations to a record are the sum of these.
+BITS = {relation: 1 << n for n, relation in enumerate(RELATIONS)}
 
 # A fact and one of its values to SQL that is true, false, never null.
 Fact = Callable[[str, str], str]
@@ -34,18 +36,26 @@ def _joined(word: str, parts: list[str], empty: str) -> str:
     return f"({word.join(parts)})" if parts else f"({empty})"
 
 
-def row_fact(alias: str, *, nature: str, me: int, position: str) -> Fact:
+class Names(NamedTuple):
+    """Where SQL finds the state of the record, the birth of its holder, and the caller's relations as bits."""
+
+    state: str
+    born: str
+    held: str
+
+
+def row_fact(alias: str, *, nature: str, me: int, position: str, names: Names) -> Fact:
     """How the facts of row `alias` are read; `me`: how many identifiers the caller has; `position`: strpos or instr."""
 
     def own() -> str:
         if nature == "trace":
             return f"{alias}.owners = :own0"
         lines = " OR ".join(f"{position}({alias}.owners, :own{n}) > 0" for n in range(me))
-        return f"(COALESCE({alias}_s.author, 0) = 1 AND ({lines or '1 = 0'}))"
+        return f"({names.held} & {BITS['author']} <> 0 AND ({lines or '1 = 0'}))"
 
     true = {
-        **{relation: f"COALESCE({alias}_s.{relation}, 0) = 1" for relation in RELATIONS},
-        "of_age": f"{alias}_k.born <= :adult_before",
+        **{relation: f"{names.held} & {bit} <> 0" for relation, bit in BITS.items()},
+        "of_age": f"{names.born} <= :adult_before",
         "masked": f"{alias}.masked",
         "veiled_holder": f"{alias}.veiled_until > :now",
         "veiled_representatives": f"{alias}.veiled_representatives",
@@ -53,9 +63,9 @@ def row_fact(alias: str, *, nature: str, me: int, position: str) -> Fact:
 
     def fact(name: str, value: str) -> str:
         if name == "state":
-            return f"{alias}_k.state = '{_literal(value)}'"
+            return f"{names.state} = '{_literal(value)}'"
         test = own() if name == "own" else true[name]
-        return f"({test})" if value == YES else f"(NOT {test})"
+        return f"({test})" if value == YES else f"(NOT ({test}))"
 
     return fact
 

@@ -13,7 +13,7 @@ from typing import Any, Iterator, Mapping, Sequence
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
-from fhir_server.storage.postgres import Statements, TooSlow, rows_of
+from fhir_server.storage.postgres import Statements, TooSlow, first_row, rows_of
 
 Params = Mapping[str, Any]
 Row = Sequence[Any]
@@ -34,6 +34,10 @@ class Session:
         self.lock = open(database.lock_path, "w") if database.lock_path else None  # noqa: SIM115 - lives as long as us
 
     def rows(self, sql: str, params: Params) -> list[Row]:
+        raise NotImplementedError
+
+    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
+        """The first `head` columns, which are the same in each row, once; and the others of every row."""
         raise NotImplementedError
 
     def run(self, sql: str, params: Params) -> int:
@@ -99,6 +103,10 @@ class SqliteSession(Session):
     def rows(self, sql: str, params: Params) -> list[Row]:
         return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
 
+    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
+        found = self.rows(sql, params)
+        return found[0][:head], [row[head:] for row in found]
+
     def run(self, sql: str, params: Params) -> int:
         return self.driver.execute(sql, params).rowcount  # type: ignore[no-any-return]
 
@@ -141,6 +149,10 @@ class PostgresSession(Session):
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         return list(rows_of(self._execute(sql, params)))
+
+    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
+        result = self._execute(sql, params)
+        return first_row(result, head), list(rows_of(result, head))
 
     def run(self, sql: str, params: Params) -> int:
         return self._execute(sql, params).command_tuples or 0

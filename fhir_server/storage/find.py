@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/search.html
 
-The statement's parts: `named`, `rel` (see `rows`), `standing` of the named records, `matched` rows, the `page` of them.
+The statement's parts: `standing` (see `rows`), `entry` to the named records, `matched` rows, the `page` of them.
 """
 
 from dataclasses import dataclass
@@ -108,14 +108,12 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
     keys = _keys(query.sort, rows)
     parts = rows.with_()
-    source = seen.source
     if rows.named:
-        parts.append(f"standing AS ({rows.standing(type_)})")
-        source = f"named z JOIN {source} ON d.record = z.record" if " JOIN " not in source else _named_first(source)
+        parts.append(f"entry AS MATERIALIZED ({rows.entry(type_)})")
     rules = "''" if rows.named else seen.rules  # of a named record `standing` knows them
     sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
     parts.append(
-        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, {sort_columns} FROM {source}"
+        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, {sort_columns} FROM {seen.source}"
         f" WHERE d.type = '{type_}' AND NOT d.deleted AND {seen.where} AND {criteria})"
     )
     order = ", ".join(f"m.k{n} {'DESC' if key.descending else 'ASC'}" for n, key in enumerate(keys))
@@ -125,29 +123,23 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         parts.append(_noted(bool(rows.named)))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
-        f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM standing" if rows.named
+        f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM entry" if rows.named
         else "SELECT 1 AS access, '' AS records"
     )
     wanted = ", ".join(f"r.{name}" for name in (*SHOWN, *(["data"] if type_ == "Binary" else [])))
     ks = ", ".join(f"m.k{n}" for n in range(len(keys)))
     text = (
-        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS total, {ks},"
-        f" r.pk, {wanted}, m.full_, m.rules FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
+        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS total,"
+        f" r.pk, {wanted}, m.full_, m.rules, {ks} FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
         f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
     )
     return text, len(keys)
 
 
-def _named_first(source: str) -> str:
-    """`resource d JOIN record d_k …` → begin with the named records, which are few."""
-    table, _, rest = source.partition(" JOIN ")
-    return f"named z JOIN {table} ON d.record = z.record JOIN {rest}"
-
-
 def _noted(named: bool) -> str:
     """One note for each named record that the caller may enter; else for each record on the page, or one in none."""
     which = (
-        "SELECT record, rules FROM standing WHERE access = 1" if named
+        "SELECT record, rules FROM entry WHERE access = 1" if named
         else "SELECT record, max(rules) AS rules FROM page GROUP BY record"
         " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
     )
@@ -163,12 +155,10 @@ def find(
 ) -> Found:
     """Run a search; `trace` as in `read.read_row`."""
     text, width = statement(query, rows, last, traced=trace is not None)
-    found = session.rows(text, rows.params | (trace or {}))
-    access, named, total = found[0][:3]
-    start = 3 + width
-    matches = [row for row in found if row[start] is not None]
+    (access, named, total), found = session.head_and_rows(text, rows.params | (trace or {}), 3)
+    matches = [row for row in found if row[0] is not None]
     page = matches[: query.count]
-    versions = [_version(query.type_, row[start:]) for row in page]
+    versions = [_version(query.type_, row) for row in page]
     records = _named_records(named) if rows.named else sorted({v.record: v.rules for v in versions}.items())
     more = len(matches) > query.count and query.count > 0
     return Found(
@@ -176,15 +166,15 @@ def find(
         records=records,
         total=total,
         versions=versions,
-        last=list(page[-1][3:start]) if more else [],
+        last=list(page[-1][-width:]) if more else [],
     )
 
 
 def _version(type_: str, row: Row) -> Version:
-    pk, record, id_, version, updated, method, media, body, linked, *more = row
-    data = more[0] if type_ == "Binary" else None
+    pk, record, id_, version, updated, method, media, body, linked = row[:9]
+    data, *more = row[9:] if type_ == "Binary" else (None, *row[9:])
     return Version(
-        pk, record, type_, id_, version, updated, False, method, media, body, data, linked, bool(more[-2]), more[-1]
+        pk, record, type_, id_, version, updated, False, method, media, body, data, linked, bool(more[0]), more[1]
     )
 
 

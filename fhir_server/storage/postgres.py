@@ -74,15 +74,11 @@ def _int(data: bytes) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _text(data: bytes) -> str:
-    return data.decode()
-
-
 DECODE: dict[int, Callable[[bytes], Any]] = {
     16: lambda data: data == b"\x01",
     17: bytes,
     20: _int, 21: _int, 23: _int, 26: _int,
-    25: _text, 1043: _text, 19: _text, 705: _text,
+    25: bytes.decode, 1043: bytes.decode, 19: bytes.decode, 705: bytes.decode,
     701: lambda data: struct.unpack(">d", data)[0],
     2278: lambda data: None,  # void
 }
@@ -131,12 +127,21 @@ class Statements:
         raise error
 
 
-def rows_of(result: Any) -> list[tuple[Any, ...]]:
-    """The rows of a binary result."""
-    width = range(result.nfields)
-    decode = [DECODE[result.ftype(n)] for n in width]
+def rows_of(result: Any, start: int = 0) -> list[tuple[Any, ...]]:
+    """The rows of a binary result, from column `start` on."""
+    columns = [(n, DECODE[result.ftype(n)]) for n in range(start, result.nfields)]
     get = result.get_value
-    return [
-        tuple(None if (value := get(row, n)) is None else decode[n](value) for n in width)
-        for row in range(result.ntuples)
-    ]
+    found = []
+    for row in range(result.ntuples):
+        cells = []
+        for n, decode in columns:
+            value = get(row, n)
+            cells.append(None if value is None else decode(value))
+        found.append(tuple(cells))
+    return found
+
+
+def first_row(result: Any, stop: int) -> tuple[Any, ...]:
+    """The first row's columns before `stop`."""
+    cells = (result.get_value(0, n) for n in range(stop))
+    return tuple(None if c is None else DECODE[result.ftype(n)](c) for n, c in enumerate(cells))

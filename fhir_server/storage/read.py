@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#read, #vread, #history
 from functools import lru_cache
 
 from fhir_server.storage.engine import Session
-from fhir_server.storage.rows import Named, Rows, Shape, relations, visible_rows
+from fhir_server.storage.rows import Named, Rows, Shape, standing, visible_rows
 from fhir_server.storage.version import COLUMNS, Version, columns
 from fhir_server.storage.version import version as version_of
 
@@ -19,11 +19,12 @@ NOTED = (
 @lru_cache(maxsize=1024)
 def read_text(type_: str, shape: Shape, traced: bool) -> str:
     """SELECT of one visible row by its address; `traced` appends the note in the same statement (PostgreSQL)."""
-    seen = visible_rows("d", type_, shape, type_ == "Patient" and is_professional(shape))
+    seen = visible_rows("d", type_, shape, type_ == "Patient" and is_professional(shape), True)
     parts = []
     if not shape.everything:
-        parts.append("named AS (SELECT n.record FROM resource n WHERE n.type = :named_type AND n.id = :named_id)")
-        parts.append(f"rel AS ({relations(shape.me, True)})")
+        named = "SELECT n.record FROM resource n WHERE n.type = :named_type AND n.id = :named_id"
+        operator = ("actor", "operator") in shape.known
+        parts.append(f"standing AS MATERIALIZED ({standing(named, shape.me, shape.postgres, operator)})")
     parts.append(
         f"seen AS (SELECT {columns('d')}, {seen.full} AS full_, {seen.rules} AS rules FROM {seen.source}"
         f" WHERE d.type = :named_type AND d.id = :named_id AND {seen.where})"
@@ -78,7 +79,7 @@ def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
     if not named:
         return []
     parts = Rows(rows.scope, rows.postgres, rows.now, rows.adult_before, named)
-    text = f"WITH {parts.with_()[0]} SELECT record FROM named WHERE record > 0"
+    text = f"SELECT record FROM ({parts.named_records()}) m WHERE record > 0"
     return [row[0] for row in session.rows(text, parts.params)]
 
 

@@ -24,9 +24,10 @@ from fhir_server.policy.writes import Act
 from fhir_server.search.query import Query
 from fhir_server.storage import read, trail
 from fhir_server.storage.engine import Session
+from fhir_server.storage.condition import BITS
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.pages import cursor, position
-from fhir_server.storage.rows import Named, Rows, relations
+from fhir_server.storage.rows import Named, Rows, standing
 from fhir_server.storage.version import Version
 
 # One text for all three: no authorisation, blocked, opposed (contract 5).
@@ -206,22 +207,18 @@ class Repository:
         rows.params |= {"now": self.moment.now, "adult_before": self.moment.adult_before}
         for n, identifier in enumerate(self.subject.me):
             rows.params[f"me{n}"] = identifier
-        columns = ", ".join(f"COALESCE(s.{relation}, 0)" for relation in RELATIONS)
-        text = (
-            f"WITH {rows.with_()[0]}, rel AS ({relations(len(self.subject.me), True)})"
-            f" SELECT k.number, k.state, k.born <= :adult_before, {columns} FROM named n"
-            " JOIN record k ON k.number = n.record LEFT JOIN rel s ON s.record = k.number"
-        )
+        text = standing(rows.named_records(), len(self.subject.me), rows.postgres, True)
+        text = f"SELECT record, state, born <= :adult_before, held FROM ({text}) s"
         found = self.session.rows(text, rows.params)
         if len(found) != 1:
             return None
-        number, state, of_age, *flags = found[0]
+        number, state, of_age, held = found[0]
         if state == "before" and self.house.rules and self.subject.actor != "operator":
             return None
         if self.subject.person and self.house.rules and self.record_of_holder(self.subject.person) != number:
             raise Forbidden(NO_ACCESS, rule="person_id", record=number)
-        held = frozenset(r for r, flag in zip(RELATIONS, flags, strict=True) if flag)
-        return Standing(number, state, bool(of_age), held)
+        relations = frozenset(relation for relation, bit in BITS.items() if held & bit)
+        return Standing(number, state, bool(of_age), relations)
 
     def record_of_holder(self, ins: str) -> int | None:
         """The record whose holder has this INS (`system|value`): to compare two names of a patient, never to show."""

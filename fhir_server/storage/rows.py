@@ -1,7 +1,8 @@
 """Scope → visible rows: the only file that names the table of resources to read from it.
 
-A statement has up to three parts in its WITH: `named`, the records the request is about; `rel`, the caller's relations to
-them (or to all records, when none is named), one row a record; and what the caller of this module adds.
+A statement begins with `standing`: the caller's place in each record that the request names, or in
+every record he has any relation to when it names none; one row a record, the relations as bits.
+Every alias of the resources is joined with it, or needs no look at it (shared resources).
 """
 
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fhir_server.policy.condition import ALWAYS, AllOf, AnyOf, Condition, Is, simplify
-from fhir_server.policy.facts import NO, RELATIONS, YES, nature_of
+from fhir_server.policy.facts import NO, YES, nature_of
 from fhir_server.policy.rules import RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.search.parameters import parameters
-from fhir_server.storage.condition import row_fact, where
+from fhir_server.storage.condition import Names, row_fact, where
 
 ORDINARY = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
 
@@ -87,19 +88,25 @@ class Rows:
 
     def visible(self, alias: str, type_: str, *, minimal: bool = False) -> Visible:
         """The rows of `type_` this scope may see, as `alias`; `minimal`: Patients found by their exact identity."""
-        return visible_rows(alias, type_, self.shape, minimal)
+        return visible_rows(alias, type_, self.shape, minimal, bool(self.named))
 
     def with_(self) -> list[str]:
-        """The parts every statement over visible rows begins with."""
-        parts = [f"named AS {self._materialized()}({self._named()})"] if self.named else []
-        if not self.scope.everything:
-            parts.append(f"rel AS {self._materialized()}({relations(self.shape.me, bool(self.named))})")
-        return parts
+        """The part every statement over visible rows begins with; none when the scope is everything."""
+        if self.scope.everything:
+            return []
+        operator = ("actor", "operator") in self.shape.known
+        return [f"standing AS MATERIALIZED ({self.standing(before=operator)})"]
 
-    def _materialized(self) -> str:
-        return "MATERIALIZED " if self.postgres else ""
+    def standing(self, *, before: bool) -> str:
+        """SELECT of record, state, born and held: the caller's relations in force now, as bits.
 
-    def _named(self) -> str:
+        `before`: records that are not open yet count too; for others they do not exist.
+        """
+        named = self.named_records() if self.named else ""
+        return standing(named, len(self.scope.me), self.postgres, before)
+
+    def named_records(self) -> str:
+        """SELECT of the numbers of the records that the request names."""
         if self.named.resource:
             type_, id_ = self.named.resource
             self.params |= {"named_type": type_, "named_id": id_}
@@ -107,26 +114,33 @@ class Rows:
         parts = []
         if self.named.identifiers:
             inside = ", ".join(self.add("ins", value) for value in self.named.identifiers)
-            parts.append(f"SELECT DISTINCT n.record FROM relation n WHERE n.actor IN ({inside}) AND n.kind = 'holder'")
+            parts.append(f"SELECT n.record FROM relation n WHERE n.actor IN ({inside}) AND n.kind = 'holder'")
         if self.named.patients:
             inside = ", ".join(self.add("pat", value) for value in self.named.patients)
             parts.append(f"SELECT n.record FROM resource n WHERE n.type = 'Patient' AND n.id IN ({inside})")
         return " UNION ".join(parts)
 
-    def standing(self, type_: str) -> str:
+    def entry(self, type_: str) -> str:
         """SELECT of record, access (0 or 1) and rules of each named record that exists for this caller."""
-        return standing(type_, self.shape)
+        return entry(type_, self.shape)
 
 
-@lru_cache(maxsize=64)
-def relations(me: int, named: bool) -> str:
-    """The caller's relations in force now, one row a record, one column a kind."""
-    columns = ", ".join(f"max(CASE WHEN x.kind = '{kind}' THEN 1 ELSE 0 END) AS {kind}" for kind in RELATIONS)
+@lru_cache(maxsize=256)
+def standing(named: str, me: int, postgres: bool, before: bool) -> str:
+    """See `Rows.standing`; `named` is SQL, "" for all records the caller has a relation to."""
+    held = "bit_or(x.bit)" if postgres else "sum(DISTINCT x.bit)"
     inside = ", ".join(f":me{n}" for n in range(me)) or "''"
-    within = " AND x.record IN (SELECT record FROM named)" if named else ""
+    in_force = f"x.actor IN ({inside}) AND x.since <= :now AND x.until > :now"
+    opened = "" if before else " AND k.state <> 'before'"
+    if named:
+        mine = f"SELECT {held} FROM relation x WHERE x.record = k.number AND {in_force}"
+        return (
+            f"SELECT k.number AS record, k.state, k.born, COALESCE(({mine}), 0) AS held"
+            f" FROM record k WHERE k.number IN ({named}){opened}"
+        )
     return (
-        f"SELECT x.record, {columns} FROM relation x WHERE x.actor IN ({inside})"
-        f" AND x.since <= :now AND x.until > :now{within} GROUP BY x.record"
+        f"SELECT k.number AS record, k.state, k.born, y.held FROM record k JOIN (SELECT x.record, {held} AS held"
+        f" FROM relation x WHERE {in_force} GROUP BY x.record) y ON y.record = k.number WHERE 1 = 1{opened}"
     )
 
 
@@ -134,37 +148,46 @@ def _scope(shape: Shape) -> Scope:
     return Scope(shape.rules, dict(shape.known), ("",) * shape.me, "", shape.everything)
 
 
-def _sql(condition: Condition, alias: str, nature: str, shape: Shape) -> str:
+def _sql(condition: Condition, alias: str, nature: str, shape: Shape, names: Names) -> str:
     position = "strpos" if shape.postgres else "instr"
-    return where(condition, row_fact(alias, nature=nature, me=shape.me, position=position))
+    return where(condition, row_fact(alias, nature=nature, me=shape.me, position=position, names=names))
+
+
+def _joined(alias: str, inner: bool, named: bool) -> tuple[str, Names]:
+    """How an alias is joined with its record and the caller's standing there."""
+    if named or inner:
+        source = f"standing {alias}_s JOIN resource {alias} ON {alias}.record = {alias}_s.record"
+        return source, Names(f"{alias}_s.state", f"{alias}_s.born", f"{alias}_s.held")
+    source = (
+        f"resource {alias} JOIN record {alias}_k ON {alias}_k.number = {alias}.record"
+        f" LEFT JOIN standing {alias}_s ON {alias}_s.record = {alias}.record"
+    )
+    return source, Names(f"{alias}_k.state", f"{alias}_k.born", f"COALESCE({alias}_s.held, 0)")
 
 
 @lru_cache(maxsize=4096)
-def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool) -> Visible:
+def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: bool) -> Visible:
     scope, nature = _scope(shape), nature_of(type_)
     condition = scope.condition(type_)
     if condition == ALWAYS:
-        return Visible(f"resource {alias}", "1 = 1", "1", _rules(scope, alias, type_, shape))
-    seen = _sql(condition, alias, nature, shape)
-    within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
-    inner = scope.needs_relation(type_) and not minimal
-    source = (
-        f"resource {alias} JOIN record {alias}_k ON {alias}_k.number = {alias}.record"
-        f" {'JOIN' if inner else 'LEFT JOIN'} rel {alias}_s ON {alias}_s.record = {alias}.record"
-    )
+        names = ", ".join(f"{left.name} " for left in scope.permits(type_))
+        return Visible(f"resource {alias}", "1 = 1", "1", f"'{names.replace(', ', '')}'")
+    source, names_ = _joined(alias, scope.needs_relation(type_) and not minimal, named)
+    seen = _sql(condition, alias, nature, shape, names_)
     if nature == "list":
-        seen = f"({seen} AND {_leads_to_visible(alias, shape)})"
-    rules = _rules(scope, alias, type_, shape)
+        seen = f"({seen} AND {_leads_to_visible(alias, shape, named)})"
+    rules = _rules(scope, alias, type_, shape, names_)
+    within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
     if minimal:
-        exists = f"{alias}_k.state IN ('open', 'closed', 'deceased')"
+        exists = f"{names_.state} IN ('open', 'closed', 'deceased')"
         return Visible(source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules)
     return Visible(source, seen + within, "1", rules)
 
 
-def _leads_to_visible(alias: str, shape: Shape) -> str:
+def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:
     """A list that holds hidden documents alone is hidden; an empty one is not."""
     item = parameters("List")["item"].number
-    target = visible_rows(f"{alias}_i", "DocumentReference", shape, False)
+    target = visible_rows(f"{alias}_i", "DocumentReference", shape, False, named)
     holds = f"{alias}_f.pk = {alias}.pk AND {alias}_f.parameter = {item} AND {alias}_f.target_type = 'DocumentReference'"
     return (
         f"(NOT EXISTS (SELECT 1 FROM reference {alias}_f WHERE {holds})"
@@ -173,39 +196,40 @@ def _leads_to_visible(alias: str, shape: Shape) -> str:
     )
 
 
-def _rules(scope: Scope, alias: str, type_: str, shape: Shape) -> str:
+def _rules(scope: Scope, alias: str, type_: str, shape: Shape, names: Names) -> str:
     """SQL text of the names of the permitting rules that hold, each followed by a space."""
-    parts = []
-    for left in scope.permits(type_):
-        if left.when == ALWAYS:
-            parts.append(f"'{left.name} '")
-        else:
-            parts.append(f"CASE WHEN {_sql(left.when, alias, nature_of(type_), shape)} THEN '{left.name} ' ELSE '' END")
+    return _texts([
+        (left.name, left.when == ALWAYS, _sql(left.when, alias, nature_of(type_), shape, names))
+        for left in scope.permits(type_)
+    ])
+
+
+def _texts(rules: list[tuple[str, bool, str]]) -> str:
+    parts = [
+        f"'{name} '" if always else f"CASE WHEN {when} THEN '{name} ' ELSE '' END" for name, always, when in rules
+    ]
     return " || ".join(parts) or "''"
 
 
 @lru_cache(maxsize=1024)
-def standing(type_: str, shape: Shape) -> str:
-    """Of each named record: has the caller any right in it, and by which rules."""
-    scope = _scope(shape)
-    if scope.everything:
-        return "SELECT k.number AS record, 1 AS access, '' AS rules FROM named n JOIN record k ON k.number = n.record"
-    access = _sql(scope.access(type_), "d", "record", shape)
+def entry(type_: str, shape: Shape) -> str:
+    """Of each record in `standing`: has the caller any right in it, and by which rules."""
+    scope, names = _scope(shape), Names("d_s.state", "d_s.born", "d_s.held")
+    access = _sql(scope.access(type_), "d", "record", shape, names)
     if shape.person:
-        access = f"({access} AND d_k.number IN ({PERSON}))"
-    rules = []
-    for left in scope.permits(type_):
-        if type_ == "AuditEvent":  # one's own traces are in every record
-            rules.append(f"CASE WHEN {_sql(simplify(left.when, ORDINARY | {'own': YES}), 'd', 'record', shape)}"
-                         f" THEN '{left.name} ' ELSE '' END")
-            continue
-        when = simplify(AnyOf((
-            simplify(left.when, ORDINARY | {"own": NO}),
-            AllOf((Is("author", YES), simplify(left.when, ORDINARY | {"own": YES}))),
-        )), {})
-        rules.append(f"CASE WHEN {_sql(when, 'd', 'record', shape)} THEN '{left.name} ' ELSE '' END")
-    unopened = "" if ("actor", "operator") in shape.known else " WHERE d_k.state <> 'before'"
+        access = f"({access} AND d_s.record IN ({PERSON}))"
+    rules = [
+        (left.name, False, _sql(_of_record(left.when, type_), "d", "record", shape, names))
+        for left in scope.permits(type_)
+    ]
     return (
-        f"SELECT d_k.number AS record, CASE WHEN {access} THEN 1 ELSE 0 END AS access, {' || '.join(rules) or repr('')} AS rules"
-        f" FROM named n JOIN record d_k ON d_k.number = n.record LEFT JOIN rel d_s ON d_s.record = d_k.number{unopened}"
+        f"SELECT d_s.record, CASE WHEN {access} THEN 1 ELSE 0 END AS access, {_texts(rules)} AS rules FROM standing d_s"
     )
+
+
+def _of_record(when: Condition, type_: str) -> Condition:
+    """A rule's condition asked of a record as a whole: of an ordinary row, or of an own one if there are any."""
+    own = simplify(when, ORDINARY | {"own": YES})
+    if type_ == "AuditEvent":  # of one's own traces there are always some
+        return own
+    return simplify(AnyOf((simplify(when, ORDINARY | {"own": NO}), AllOf((Is("author", YES), own)))), {})

@@ -8,6 +8,7 @@ from typing import Any, Iterable
 
 from fhir_server.policy.relations import Relation
 from fhir_server.search.extract import Index
+from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
 
 
@@ -169,19 +170,22 @@ def set_relations(session: Session, source: str, record: int, relations: Iterabl
     """The relations that `source` (`Type/id`) says, in place of those it said before."""
     session.run("DELETE FROM relation WHERE source = :source", {"source": source})
     rows = [
-        {"record": record, "actor": r.actor, "kind": r.kind, "since": r.since, "until": r.until, "source": source}
+        {
+            "record": record, "actor": r.actor, "kind": r.kind, "bit": BITS[r.kind], "since": r.since,
+            "until": r.until, "source": source,
+        }
         for r in relations
     ]
     if rows:
         session.many(
-            "INSERT INTO relation (record, actor, kind, since, until, source)"
-            " VALUES (:record, :actor, :kind, :since, :until, :source)", rows,
+            "INSERT INTO relation (record, actor, kind, bit, since, until, source)"
+            " VALUES (:record, :actor, :kind, :bit, :since, :until, :source)", rows,
         )
 
 
 ADD_AUTHOR = (
-    "INSERT INTO relation (record, actor, kind, since, until, source)"
-    " SELECT :record, :actor, 'author', :since, :until, '' WHERE NOT EXISTS"
+    "INSERT INTO relation (record, actor, kind, bit, since, until, source)"
+    f" SELECT :record, :actor, 'author', {BITS['author']}, :since, :until, '' WHERE NOT EXISTS"
     " (SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = 'author')"
 )
 

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html. It stands in front of Flask's own routing: a 
 fifth of what a read may take (design, `libraries.md` 5); Flask serves what is for people.
 """
 
+import re
 from typing import Any, Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., object]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
 # Headers of HTTP itself that say nothing to an interaction are left behind.
 KEPT = {
     "HTTP_ACCEPT": "accept", "HTTP_AUTHORIZATION": "authorization", "HTTP_PREFER": "prefer",
@@ -39,14 +41,16 @@ class Api:
         if path != self.root and not path.startswith(self.root + "/"):
             return self.rest(environ, start_response)
         reply, format_ = self._reply(environ, path)
-        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else _body(reply, format_, environ)
+        body = _body(reply, format_, environ)
         headers = [(name, value) for name, value in reply.headers.items()]
         media = reply.media if reply.raw is not None else f"{format_};charset=utf-8"
         if body or reply.raw is not None:
             headers.append(("Content-Type", media))
-        headers += [("Content-Length", str(len(body))), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        if reply.status not in (204, 304):  # which have no body, nor the length of one (RFC 9110)
+            headers.append(("Content-Length", str(len(body))))
+        headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
         start_response(f"{reply.status} {HTTP_STATUS_CODES.get(reply.status, 'Unknown')}", headers)
-        return [body]
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
     def _reply(self, environ: Environ, path: str) -> tuple[Reply, str]:
         format_ = JSON
@@ -63,7 +67,9 @@ class Api:
         """The body; TooLarge beyond the limit, BadRequest when it is shorter than was said."""
         most = self.services.settings.max_body
         length = environ.get("CONTENT_LENGTH") or ""
-        if length and (not length.isdigit() or int(length) > most):
+        if length and not _LENGTH.fullmatch(length):
+            raise BadRequest(f"`{length[:100]}` is no Content-Length")
+        if length and int(length) > most:
             raise TooLarge(f"a body has at most {most} bytes")
         if environ["REQUEST_METHOD"] in ("GET", "HEAD") and not length:
             return b""

@@ -69,6 +69,17 @@ ELEMENTS = {
     "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
     " priceOverride:money",
     "ValueSet": "status:draft/active url:system title:word date:when",
+    "concept": "coding:coding*",
+    "coding": "system:system code:code",
+    "identifier": "system:system value:code",
+    "name": "family:word given:word*",
+    "address": "city:word line:word*",
+    "context": "period:period",
+    "money": "value:number currency:EUR/",
+    "relation": "code:replaces/appends target:DocumentReference",
+    "entry": "item:DocumentReference",
+    "provision": "period:period data:data*",
+    "data": "reference:DocumentReference",
 }
 ASKED = {
     "DocumentReference": "identifier status type category patient subject date description"
@@ -100,13 +111,12 @@ class Maker:
         self.random = random
 
     def resource(self, type_: str) -> Json:
-        elements = (element.split(":") for element in ELEMENTS[type_].split())
-        return {"resourceType": type_} | self.some({name: kind for name, kind in elements}, 0.7)
+        return {"resourceType": type_} | self.some(ELEMENTS[type_])
 
-    def some(self, kinds: dict[str, str], chance: float = 0.6) -> Json:
+    def some(self, elements: str, chance: float = 0.75) -> Json:
         """An object with each element by chance."""
-        chosen = [name for name in kinds if self.random.random() < chance]
-        return {name: self.value(kinds[name]) for name in chosen}
+        kinds = [element.split(":") for element in elements.split()]
+        return {name: self.value(k) for name, k in kinds if self.random.random() < chance}
 
     def value(self, kind: str) -> Any:
         if kind.endswith("*"):
@@ -115,57 +125,28 @@ class Maker:
             return self.random.choice(kind.split("/"))
         if kind in FEW:
             return self.random.choice(FEW[kind])
-        return self.to(kind) if kind in COUNTS else getattr(self, kind)()
+        if kind in COUNTS:
+            return self.to(kind)
+        return self.some(ELEMENTS[kind]) if kind in ELEMENTS else getattr(self, kind)()
 
     def number(self) -> Decimal:
         return Decimal(self.random.choice(NUMBERS))
-
-    def coding(self) -> Json:
-        return self.some({"system": "system"}) | {"code": self.value("code")}
-
-    def concept(self) -> Json:
-        return {"coding": self.value("coding*")}
-
-    def identifier(self) -> Json:
-        return self.some({"system": "system"}) | {"value": self.value("code")}
-
-    def name(self) -> Json:
-        return {"family": self.value("word"), "given": self.value("word*")}
-
-    def address(self) -> Json:
-        return {"city": self.value("word"), "line": self.value("word*")}
 
     def period(self) -> Json:
         start, end = sorted(self.random.choices(DATES, k=2))
         return self.random.choice([{"start": start}, {"end": end}, {"start": start, "end": end}])
 
-    def context(self) -> Json:
-        return {"period": self.period()}
-
     def quantity(self) -> Json:
         coded = {"system": UCUM, "code": self.value("unit")} if self.random.random() < 0.5 else {}
         found = {"value": self.number(), "unit": self.value("unit")} | coded
-        return found | self.some({"comparator": "</<=/>/>="}, 0.2)
-
-    def money(self) -> Json:
-        return {"value": self.number(), "currency": "EUR"}
-
-    def relation(self) -> Json:
-        return {"code": self.value("replaces/appends"), "target": self.to("DocumentReference")}
-
-    def entry(self) -> Json:
-        return {"item": self.value(self.value("DocumentReference/Observation"))}
-
-    def provision(self) -> Json:
-        data = {"meaning": "instance", "reference": self.to("DocumentReference")}
-        return {"period": self.period(), "data": [data]}
+        return found | self.some("comparator:</<=/>/>=", 0.2)
 
     def to(self, type_: str) -> Json:
         """A reference to a resource that may exist, may not, or is elsewhere; or a logical one."""
         address = f"{type_}/{type_.lower()}-{self.random.randrange(COUNTS[type_] + 2)}"
         literal = [address] * 7 + [f"{BASE}/{address}", f"http://elsewhere.example/{address}"]
         chosen = self.random.choice([*literal, ""])
-        return {"reference": chosen} if chosen else {"identifier": self.identifier()}
+        return {"reference": chosen} if chosen else {"identifier": self.value("identifier")}
 
 
 @dataclass
@@ -193,8 +174,7 @@ class Stored:
         steps = random.choice(("P", "P", "P", "PP", "PD", "PDP"))
         pk = None
         for version, step in enumerate(steps, 1):
-            updated = NOW + random.randrange(-400, 5) * DAY
-            resource = maker.resource(type_)
+            updated, resource = NOW + random.randrange(-400, 5) * DAY, maker.resource(type_)
             index = extract(resource, base=BASE) if step == "P" else NO_INDEX
             new = New(
                 record=record, type_=type_, id_=id_, version=version, updated=updated,
@@ -306,7 +286,8 @@ class Asker:
             return f"{code}:identifier", f"{system}|{value}"
         if self.random.random() < 0.2:
             return f"{code}:{target}", self.alternatives(lambda: self.id_of(target))
-        start = self.one(("", "", f"{target}/", f"{BASE}/{target}/", f"http://elsewhere.example/{target}/"))
+        start = self.one(("", "/", f"{BASE}/", "http://elsewhere.example/"))
+        start = start and f"{start.removeprefix('/')}{target}/"
         return code, self.alternatives(lambda: start + self.id_of(target))
 
     def id_of(self, type_: str) -> str:

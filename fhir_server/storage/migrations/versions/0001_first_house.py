@@ -64,6 +64,7 @@ def records() -> None:
         column("record", sa.BigInteger()),
         column("actor", sa.Text()),
         column("kind", sa.Text()),
+        column("bit", sa.Integer()),  # of the kind, for `storage.condition.BITS`
         column("since", sa.BigInteger()),
         column("until", sa.BigInteger()),
         column("source", sa.Text()),  # Type/id of the resource that says so

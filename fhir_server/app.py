@@ -1,4 +1,5 @@
-"""The only place where things are put together: settings → database, keys, rules → the application."""
+"""The only place where things are put together: settings → database, keys, rules → the application.
+"""
 
 import os
 import secrets
@@ -15,7 +16,7 @@ from fhir_server.serve import Services
 from fhir_server.settings import Settings, SettingsError, read
 from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database
-from fhir_server.storage.repository import House
+from fhir_server.storage.opened import House
 from fhir_server.storage.secrets import cursor_key
 from fhir_server.web.api import Api
 
@@ -34,13 +35,18 @@ def new_id() -> str:
 def new_trace() -> str:
     """An id that begins with the time, so that the trail grows at its end (RFC 9562, version 7)."""
     begin, rest = f"{time.time_ns() // 1_000_000:012x}", secrets.token_hex(9)
-    return f"{begin[:8]}-{begin[8:]}-7{rest[:3]}-{'89ab'[int(rest[3], 16) & 3]}{rest[4:7]}-{rest[6:18]}"
+    variant = "89ab"[int(rest[3], 16) & 3]
+    return f"{begin[:8]}-{begin[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[6:18]}"
 
 
 def services_of(settings: Settings) -> Services:
-    """SettingsError for a policy that is not offered yet, SchemaError when the database is not as this program needs it."""
+    """SettingsError for a policy that is not offered yet, SchemaError when the database is not as
+    this program needs it.
+    """
     if settings.policy not in RULES:
-        raise SettingsError(f"FHIR_POLICY: `{settings.policy}` is not offered yet, only dmp-2022 and off are")
+        raise SettingsError(
+            f"FHIR_POLICY: `{settings.policy}` is not offered yet, only dmp-2022 and off are"
+        )
     database = Database(settings.database_url, timeout=settings.timeout)
     migrate.check(database)
     verifier = None
@@ -55,7 +61,8 @@ def services_of(settings: Settings) -> Services:
 def create_app(services: Services) -> Flask:
     """The WSGI application: the API below the base address, Flask for the rest."""
     app = Flask("fhir_server", root_path=str(Path(__file__).parent))
-    app.wsgi_app = Api(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    # Flask's own way to wrap an application.
+    app.wsgi_app = Api(app.wsgi_app, services)  # type: ignore[method-assign]
     return app
 
 
@@ -75,5 +82,13 @@ def warm() -> None:
     """Compile what the first requests need, before they come."""
     from fhir_server.search.parameters import parameters
 
-    for type_ in ("DocumentReference", "Patient", "List", "Binary", "Consent", "CareTeam", "AuditEvent"):
+    for type_ in (
+        "DocumentReference",
+        "Patient",
+        "List",
+        "Binary",
+        "Consent",
+        "CareTeam",
+        "AuditEvent",
+    ):
         parameters(type_)

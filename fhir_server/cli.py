@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import click
 
@@ -56,7 +56,9 @@ def serve(host: str, port: int, workers: int) -> None:
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
     if known.auth == "off":
-        click.echo("FHIR_AUTH=off: everybody on this machine may read and write everything", err=True)
+        click.echo(
+            "FHIR_AUTH=off: everybody on this machine may read and write everything", err=True
+        )
     listen(host, port, workers)
 
 
@@ -68,8 +70,16 @@ def listen(host: str, port: int, workers: int) -> None:
 
     try:
         Granian(
-            "fhir_server.app:from_environment", factory=True, address=host, port=port, interface=Interfaces.WSGI,
-            workers=workers, blocking_threads=8, backpressure=64 * workers, workers_kill_timeout=30, websockets=False,
+            "fhir_server.app:from_environment",
+            factory=True,
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            blocking_threads=8,
+            backpressure=64 * workers,
+            workers_kill_timeout=30,
+            websockets=False,
             log_level="warning",  # type: ignore[arg-type]  # granian's own words
         ).serve()
     except (ConfigurationError, OSError, RuntimeError) as problem:
@@ -110,7 +120,9 @@ def _coded(_: object, __: object, values: tuple[str, ...]) -> tuple[Coded, ...]:
 @click.option("--patient", default="", help="INS the token is good for alone; of a holder, his own")
 @click.option("--name", default="")
 @click.option("--organization", default="", help="Struct_IdNat of the organisation")
-@click.option("--role", "roles", multiple=True, callback=_coded, help="profession (TRE_G15), for example 10")
+@click.option(
+    "--role", "roles", multiple=True, callback=_coded, help="profession (TRE_G15), for example 10"
+)
 @click.option("--sector", default="")
 @click.option("--purpose", default="normal", show_default=True)
 @click.option("--reason", default="")
@@ -118,7 +130,12 @@ def _coded(_: object, __: object, values: tuple[str, ...]) -> tuple[Coded, ...]:
 @click.option("--secret", is_flag=True)
 @click.option("--scope", default="user/*.cruds", show_default=True)
 @click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 60 * 24 * 365))
-@click.option("--keys", default=Path(), type=click.Path(path_type=Path, file_okay=False), help="folder of the development key")
+@click.option(
+    "--keys",
+    default=Path(),
+    type=click.Path(path_type=Path, file_okay=False),
+    help="folder of the development key",
+)
 def token(**options: object) -> None:
     """Development only: print a token signed with the development key."""
     click.echo(make_token(settings(), **options))
@@ -138,12 +155,24 @@ def make_token(known: Settings, **options: object) -> str:
     except (OSError, ValueError) as problem:
         fail(problem)
     claims = claims_for(
-        actor=actor, identifier=identifier, now=int(time.time()), lifetime=int(str(options["minutes"])) * 60,
-        issuer=known.issuer, audience=known.audience, patient=_identifier(patient, TEST_INS), name=str(options["name"]),
-        organization=_identifier(organization, "urn:oid:1.2.250.1.71.4.2.2"), organization_name=organization,
-        roles=options["roles"], sector=str(options["sector"]), purpose=str(options["purpose"]),  # type: ignore[arg-type]
-        reason=str(options["reason"]), auth_mode=str(options["auth_mode"]), secret=bool(options["secret"]),
-        scope=str(options["scope"]), token_id=str(uuid.uuid4()),
+        actor=actor,
+        identifier=identifier,
+        now=int(time.time()),
+        lifetime=int(str(options["minutes"])) * 60,
+        issuer=known.issuer,
+        audience=known.audience,
+        patient=_identifier(patient, TEST_INS),
+        name=str(options["name"]),
+        organization=_identifier(organization, "urn:oid:1.2.250.1.71.4.2.2"),
+        organization_name=organization,
+        roles=cast("tuple[Coded, ...]", options["roles"]),
+        sector=str(options["sector"]),
+        purpose=str(options["purpose"]),
+        reason=str(options["reason"]),
+        auth_mode=str(options["auth_mode"]),
+        secret=bool(options["secret"]),
+        scope=str(options["scope"]),
+        token_id=str(uuid.uuid4()),
     )
     return sign(claims, key)
 

@@ -24,8 +24,9 @@ from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
 from fhir_server.serve import Services
+from fhir_server.storage.opened import Moment
 from fhir_server.storage.read import facts_of
-from fhir_server.storage.repository import Moment, Repository
+from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
 
 TYPE = "DocumentReference"

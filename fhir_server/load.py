@@ -27,6 +27,7 @@ from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, Unprocessable
 from fhir_server.interactions import documents, transaction
 from fhir_server.interactions.body import check
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.entries import Planned
 from fhir_server.interactions.perform import SINGLE
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.write import create_one
@@ -38,7 +39,7 @@ from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.serve import Services
 from fhir_server.storage.engine import StorageBusy
-from fhir_server.storage.repository import Moment
+from fhir_server.storage.opened import Moment
 from fhir_server.storage.writing import Draft, Writing, Written
 from mappings.cda.datatypes import V3
 from mappings.cda.documentreference import documentreference
@@ -287,7 +288,7 @@ class Desk:
         `places`: what each entry is called in a refusal.
         """
         planned = [
-            transaction.Planned(
+            Planned(
                 n, "POST", entry["resource"]["resourceType"], dict(entry["resource"]),
                 entry.get("fullUrl", ""), entry["resource"].get("id") or self.context.new_id(), {},
             )

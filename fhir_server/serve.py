@@ -1,6 +1,7 @@
 """The way of a request: who asks, what may he see, do it, note it, reply.
 
-The straight line, from here on without a web framework: auth → policy scope → visible rows → interaction → audit → reply.
+The straight line, from here on without a web framework: auth → policy scope → visible rows →
+interaction → audit → reply.
 """
 
 import logging
@@ -24,7 +25,7 @@ from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.settings import Settings
 from fhir_server.storage.engine import Database, StorageBusy
-from fhir_server.storage.repository import House, Moment
+from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 
@@ -36,7 +37,9 @@ NOBODY = Subject("operator", "", scope="system/*.cruds")  # with FHIR_AUTH=off
 
 @dataclass
 class Services:
-    """What every request needs; `clock` gives ms since 1970, `new_id` and `new_trace` ids. `strict`: re-raise faults (tests)."""
+    """What every request needs; `clock` gives ms since 1970, `new_id` and `new_trace` ids.
+    `strict`: re-raise faults (tests).
+    """
 
     settings: Settings
     database: Database
@@ -72,12 +75,18 @@ def serve(call: Call, services: Services) -> Reply:
         reply = _refused(visit, trace, refusal)
     except StorageBusy as late:
         log.warning("request %s took too long: %s", trace, late)
-        reply = _refused(visit, trace, Unavailable(f"the request took longer than {services.settings.timeout:g} s"))
+        reply = _refused(
+            visit,
+            trace,
+            Unavailable(f"the request took longer than {services.settings.timeout:g} s"),
+        )
     except Exception as fault:
         log.exception("request %s failed", trace)
         if services.strict:
             raise
-        reply = _refused(visit, trace, Failure(f"something went wrong here, number {trace}"), quietly=fault)
+        reply = _refused(
+            visit, trace, Failure(f"something went wrong here, number {trace}"), quietly=fault
+        )
     reply.headers["X-Request-Id"] = visit.request_id
     return reply
 
@@ -92,7 +101,9 @@ def _answer(visit: Visit, trace: str) -> Reply:
     visit.named = _named(visit, route)
     visit.scope = _scope(visit, route)
     _admit(visit, call, route)
-    context = Context(services.settings, visit.subject, visit.now, visit.request_id, services.new_id)
+    context = Context(
+        services.settings, visit.subject, visit.now, visit.request_id, services.new_id
+    )
     with _open(visit, trace) as stored:
         stored.check_age()
         if route.interaction not in WRITES:
@@ -128,11 +139,22 @@ def _scope(visit: Visit, route: Route) -> Scope:
 
 
 def _by_identifier(visit: Visit, route: Route) -> bool:
-    """Whether documents are asked for by their identifier alone (TD3.1b), or one is changed that was found so."""
-    if route.type_ != "DocumentReference" or route.interaction not in ("search-type", "conditional-patch"):
+    """Whether documents are asked for by their identifier alone (TD3.1b), or one is changed that
+    was found so.
+    """
+    if route.type_ != "DocumentReference" or route.interaction not in (
+        "search-type",
+        "conditional-patch",
+    ):
         return False
     names = {name for name, _ in search.parameters(visit.call)}
-    return "identifier" in names and names <= {"identifier", "status", "_format", "_pretty", "_count"}
+    return "identifier" in names and names <= {
+        "identifier",
+        "status",
+        "_format",
+        "_pretty",
+        "_count",
+    }
 
 
 def _admit(visit: Visit, call: Call, route: Route) -> None:
@@ -142,11 +164,16 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
     if visit.services.verifier is not None and route.interaction not in PUBLIC:
         letter = LETTERS.get(route.interaction.removeprefix("conditional-"), "")
         if letter and not grants(subject, route.type_, letter):
-            raise Forbidden(f"the token's scopes do not cover `{route.type_}` for this", rule="scope")
+            raise Forbidden(
+                f"the token's scopes do not cover `{route.type_}` for this", rule="scope"
+            )
     if visit.services.house.rules is None or route.interaction in PUBLIC:
         return
     refusal = admission(
-        subject, scope, type_=route.type_, consults=route.interaction in CONSULTS,
+        subject,
+        scope,
+        type_=route.type_,
+        consults=route.interaction in CONSULTS,
         by_identifier=_by_identifier(visit, route),
     )
     if refusal:
@@ -158,35 +185,54 @@ def _open(visit: Visit, trace: str) -> Writing:
     assert visit.subject is not None and visit.scope is not None
     of_age = birth_of_age(visit.now, services.settings.minor_access_age)
     stored = Writing(
-        services.database.session(), services.house, visit.subject, visit.scope,
+        services.database.session(),
+        services.house,
+        visit.subject,
+        visit.scope,
         Moment(visit.now, of_age, trace, visit.request_id),
     )
     stored.enforce = services.settings.references == "enforce"
     return stored
 
 
-def _refused(visit: Visit, trace: str, refusal: FhirError, quietly: Exception | None = None) -> Reply:
-    """The OperationOutcome, noted when the caller is known; if even that fails, a bare 500 with the number."""
+def _refused(
+    visit: Visit, trace: str, refusal: FhirError, quietly: Exception | None = None
+) -> Reply:
+    """The OperationOutcome, noted when the caller is known; if even that fails, a bare 500 with the
+    number.
+    """
     try:
-        if visit.subject is not None and visit.subject is not NOBODY and visit.services.house.rules is not None:
+        if (
+            visit.subject is not None
+            and visit.subject is not NOBODY
+            and visit.services.house.rules is not None
+        ):
             _note_refusal(visit, refusal)
     except Exception:
         log.exception("request %s: its refusal could not be noted", trace)
         if visit.services.strict and quietly is None:
             raise
         refusal = Failure(f"something went wrong here, number {trace}")
-    headers = ({"Allow": allowed(visit.call)} if refusal.status == 405 else {}) | dict(refusal.headers)
+    headers = ({"Allow": allowed(visit.call)} if refusal.status == 405 else {}) | dict(
+        refusal.headers
+    )
     return Reply(refusal.status, json_format.write(refusal.outcome()), headers)
 
 
 def _note_refusal(visit: Visit, refusal: FhirError) -> None:
     """Under an id of its own: what was read before the refusal may have left its trace already."""
-    visit.scope = visit.scope or Scope.all_rows(because="a refusal is noted before rights are known")
+    visit.scope = visit.scope or Scope.all_rows(
+        because="a refusal is noted before rights are known"
+    )
     route, subject = visit.route, visit.subject
     assert subject is not None
     note = note_of(
-        subject, interaction=route.interaction if route else "operation", type_=route.type_ if route else "",
-        asked=visit.call.asked, status=refusal.status, request_id=visit.request_id,
+        subject,
+        interaction=route.interaction if route else "operation",
+        type_=route.type_ if route else "",
+        asked=visit.call.asked,
+        status=refusal.status,
+        request_id=visit.request_id,
     )
     with _open(visit, visit.services.new_trace()) as stored:
         stored.note_refusal(note, visit.named, refusal)

@@ -1,6 +1,7 @@
 """Compile HL7's R4 definitions into the tables under `profiles/r4`.
 
-    python -m profiles.compile FOLDER      FOLDER holds StructureDefinition-*.json and so on, one file each
+    python -m profiles.compile FOLDER      FOLDER holds StructureDefinition-*.json and so on, one
+    file each
 
 https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html
 """
@@ -14,7 +15,8 @@ HERE = Path(__file__).parent / "r4"
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 REGEX = "http://hl7.org/fhir/StructureDefinition/regex"
 PROFILE = "http://hl7.org/fhir/StructureDefinition/"
-# Only in HL7's own tooling, of no use to a server: their search parameters and compartments are examples.
+# Only in HL7's own tooling, of no use to a server: their search parameters and compartments are
+# examples.
 EXAMPLES = {"http://hl7.org/fhir/CompartmentDefinition/example"}
 
 Json = dict[str, Any]
@@ -26,14 +28,19 @@ def definitions(folder: Path, kind: str) -> Iterator[Json]:
 
 
 def type_codes(element: Json, owner: Json) -> list[str]:
-    """The types an element may have; `fhirpath/System.String` stands for what its extension says."""
+    """The types an element may have; `fhirpath/System.String` stands for what its extension says.
+    """
     codes = []
     for type_ in element.get("type", ()):
         code = type_["code"]
         if code.startswith("http://hl7.org/fhirpath/"):
             is_resource_id = owner["kind"] == "resource" and element["path"].endswith(".id")
             named = {e["url"]: e.get("valueUrl") for e in type_.get("extension", ())}
-            code = "id" if is_resource_id and element["path"].count(".") == 1 else named.get(FHIR_TYPE, "string")
+            code = (
+                "id"
+                if is_resource_id and element["path"].count(".") == 1
+                else named.get(FHIR_TYPE, "string")
+            )
         codes.append(code)
     return codes
 
@@ -69,11 +76,15 @@ def element_row(element: Json, owner: Json, inline: set[str]) -> list[Any]:
 
 
 def type_tables(definition: Json) -> Iterator[tuple[str, list[Any]]]:
-    """One table for the type and one for each of its inline (backbone) elements: name, [kind, base, abstract, rows]."""
+    """One table for the type and one for each of its inline (backbone) elements: name, [kind, base,
+    abstract, rows].
+    """
     elements = definition["snapshot"]["element"]
     paths = [element["path"] for element in elements]
     inline = {p for p in paths[1:] if any(other.startswith(p + ".") for other in paths)}
-    kind = {"resource": "resource", "complex-type": "complex", "primitive-type": "primitive"}[definition["kind"]]
+    kind = {"resource": "resource", "complex-type": "complex", "primitive-type": "primitive"}[
+        definition["kind"]
+    ]
     base = definition.get("baseDefinition", "").removeprefix(PROFILE)
     for name in (definition["type"], *sorted(inline)):
         rows = [
@@ -82,7 +93,15 @@ def type_tables(definition: Json) -> Iterator[tuple[str, list[Any]]]:
             if element["path"].rsplit(".", 1)[0] == name and element["max"] != "0"
         ]
         outer = name == definition["type"]
-        yield name, [kind if outer else "backbone", base if outer else "BackboneElement", bool(definition["abstract"]), rows]
+        yield (
+            name,
+            [
+                kind if outer else "backbone",
+                base if outer else "BackboneElement",
+                bool(definition["abstract"]),
+                rows,
+            ],
+        )
 
 
 def types(folder: Path) -> tuple[Json, Json]:
@@ -106,7 +125,9 @@ def concepts(system: Json) -> Iterator[tuple[str, list[str]]]:
 
     def walk(items: list[Json], above: list[str]) -> Iterator[tuple[str, list[str]]]:
         for item in items:
-            parents = [p["valueCode"] for p in item.get("property", ()) if p["code"] == "subsumedBy"]
+            parents = [
+                p["valueCode"] for p in item.get("property", ()) if p["code"] == "subsumedBy"
+            ]
             yield item["code"], above + parents
             yield from walk(item.get("concept", []), [*above, item["code"]])
 
@@ -156,21 +177,33 @@ class Codes:
             return None
         codes = dict(concepts(system))
         for test in part.get("filter", ()):
-            if test["op"] not in ("is-a", "descendent-of", "is-not-a") or test["property"] != "concept":
+            if (
+                test["op"] not in ("is-a", "descendent-of", "is-not-a")
+                or test["property"] != "concept"
+            ):
                 return None
             root, within = test["value"], {test["value"]}
-            while grown := {code for code, above in codes.items() if code not in within and within & set(above)}:
+            while grown := {
+                code for code, above in codes.items() if code not in within and within & set(above)
+            }:
                 within |= grown
             if test["op"] == "is-not-a":
                 codes = {code: above for code, above in codes.items() if code not in within}
             else:
-                codes = {c: a for c, a in codes.items() if c in within and (c != root or test["op"] == "is-a")}
+                codes = {
+                    c: a
+                    for c, a in codes.items()
+                    if c in within and (c != root or test["op"] == "is-a")
+                }
         return {(url, code) for code in codes}
 
 
 def required_codes(tables: Json, folder: Path) -> Json:
-    """The codes of each value set that some element must take its code from: url, {system: [code]}."""
-    urls = {row[7] for table in tables.values() for row in table[3] if row[6] == "required" and row[7]}
+    """The codes of each value set that some element must take its code from: url, {system: [code]}.
+    """
+    urls = {
+        row[7] for table in tables.values() for row in table[3] if row[6] == "required" and row[7]
+    }
     codes = Codes(folder)
     result: Json = {}
     for url in sorted(urls):
@@ -188,12 +221,24 @@ def required_codes(tables: Json, folder: Path) -> Json:
 def search_parameters(folder: Path) -> list[list[Any]]:
     rows = []
     for definition in definitions(folder, "SearchParameter"):
-        if definition["url"].startswith("http://hl7.org/fhir/SearchParameter/example") or "base" not in definition:
+        if (
+            definition["url"].startswith("http://hl7.org/fhir/SearchParameter/example")
+            or "base" not in definition
+        ):
             continue
         components = [[c["definition"], c["expression"]] for c in definition.get("component", ())]
         target = sorted(definition.get("target", ()))
-        rows.append([definition["url"], definition["code"], definition["type"], definition["base"],
-                     definition.get("expression", ""), target, components])
+        rows.append(
+            [
+                definition["url"],
+                definition["code"],
+                definition["type"],
+                definition["base"],
+                definition.get("expression", ""),
+                target,
+                components,
+            ]
+        )
     return rows
 
 

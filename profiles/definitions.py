@@ -1,4 +1,5 @@
-"""The R4 tables in memory: types, elements, search parameters, compartments, codes of required bindings.
+"""The R4 tables in memory: types, elements, search parameters, compartments, codes of required
+bindings.
 
 https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html
 """
@@ -22,7 +23,9 @@ class Element(msgspec.Struct, array_like=True, frozen=True):
     choice: bool
     min: int
     max: int
-    types: tuple[str, ...]  # names of `Definitions.types`; an inline element has the name of its path
+    types: tuple[
+        str, ...
+    ]  # names of `Definitions.types`; an inline element has the name of its path
     targets: tuple[str, ...]  # resource types a Reference or canonical may lead to; empty: any
     strength: str  # of the binding: required, extensible, preferred, example or ""
     value_set: str
@@ -51,11 +54,17 @@ class _Table(msgspec.Struct, array_like=True, frozen=True):
 class Type:
     """A resource, data type, primitive or inline (backbone) element.
 
-    `members` maps each JSON property (`deceasedBoolean`, without the `_` siblings) to its element and type, in order.
+    `members` maps each JSON property (`deceasedBoolean`, without the `_` siblings) to its element
+    and type, in order.
     """
 
     def __init__(self, name: str, table: _Table) -> None:
-        self.name, self.kind, self.base, self.abstract = name, table.kind, table.base, table.abstract
+        self.name, self.kind, self.base, self.abstract = (
+            name,
+            table.kind,
+            table.base,
+            table.abstract,
+        )
         self.elements = table.elements
 
     @cached_property
@@ -63,7 +72,9 @@ class Type:
         found: dict[str, tuple[Element, str]] = {}
         for element in self.elements:
             for type_ in element.types:
-                name = element.name + type_[0].upper() + type_[1:] if element.choice else element.name
+                name = (
+                    element.name + type_[0].upper() + type_[1:] if element.choice else element.name
+                )
                 found[name] = (element, type_)
         return MappingProxyType(found)
 
@@ -77,7 +88,9 @@ class Type:
 
 
 class SearchParameter(msgspec.Struct, array_like=True, frozen=True):
-    """https://hl7.org/fhir/R4/searchparameter.html; `expression` is FHIRPath, "" where none is given."""
+    """https://hl7.org/fhir/R4/searchparameter.html; `expression` is FHIRPath, "" where none is
+    given.
+    """
 
     url: str
     code: str
@@ -89,7 +102,9 @@ class SearchParameter(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Definitions:
-    """All of the tables; `types` holds resources, data types, primitives and inline elements by name."""
+    """All of the tables; `types` holds resources, data types, primitives and inline elements by
+    name.
+    """
 
     def __init__(
         self,
@@ -100,7 +115,9 @@ class Definitions:
         compartments: Mapping[str, Mapping[str, tuple[str, ...]]],
     ) -> None:
         self.types = {name: Type(name, table) for name, table in tables.items()}
-        self.resources = tuple(sorted(n for n, t in self.types.items() if t.kind == "resource" and not t.abstract))
+        self.resources = tuple(
+            sorted(n for n, t in self.types.items() if t.kind == "resource" and not t.abstract)
+        )
         self.primitives = primitives
         self.codes = codes
         self.parameters = parameters
@@ -116,7 +133,9 @@ class Definitions:
 
     @cached_property
     def search(self) -> Mapping[str, Mapping[str, SearchParameter]]:
-        """The search parameters of each resource type by code; those of Resource and DomainResource in every one."""
+        """The search parameters of each resource type by code; those of Resource and DomainResource
+        in every one.
+        """
         found: dict[str, dict[str, SearchParameter]] = {name: {} for name in self.resources}
         for parameter in self.parameters:
             for base in parameter.base:
@@ -132,7 +151,10 @@ class Definitions:
     @cached_property
     def required(self) -> Mapping[str, frozenset[str]]:
         """The codes of each enumerable value set with a required binding, whatever their system."""
-        return {url: frozenset(c for codes in systems.values() for c in codes) for url, systems in self.codes.items()}
+        return {
+            url: frozenset(c for codes in systems.values() for c in codes)
+            for url, systems in self.codes.items()
+        }
 
 
 def _read(name: str, type_: object) -> object:
@@ -143,7 +165,7 @@ def _read(name: str, type_: object) -> object:
 def r4() -> Definitions:
     """The R4 (4.0.1) definitions, read once; about 30 ms."""
     return Definitions(
-        _read("types", dict[str, _Table]),  # type: ignore[arg-type]  # msgspec decodes into the type asked for
+        _read("types", dict[str, _Table]),  # type: ignore[arg-type]  # msgspec
         _read("primitives", dict[str, str]),  # type: ignore[arg-type]
         _read("codes", dict[str, dict[str, tuple[str, ...]]]),  # type: ignore[arg-type]
         _read("search", tuple[SearchParameter, ...]),  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""The whole server in this process: a database, invented people with tokens, and a client that calls the WSGI application.
+"""The whole server in this process: a database, invented people with tokens, and a client that
+calls the WSGI application.
 
 Time and keys are arguments: `house.now` is moved by tests, tokens are signed with a key made once.
 """
@@ -21,7 +22,7 @@ from fhir_server.serve import Services
 from fhir_server.settings import Settings, read
 from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database
-from fhir_server.storage.repository import House as Rules
+from fhir_server.storage.opened import House as Rules
 from fhir_server.storage.secrets import cursor_key
 
 BASE = "http://127.0.0.1:8080/fhir"
@@ -55,8 +56,14 @@ class Person:
 
     def claims(self, now: int) -> dict[str, Any]:
         return claims_for(
-            actor=self.actor, identifier=self.sub, now=now, lifetime=3600, audience=BASE, name=self.name,
-            organization=self.organization, roles=(Coded("urn:oid:1.2.250.1.71.1.2.7", "10"),),
+            actor=self.actor,
+            identifier=self.sub,
+            now=now,
+            lifetime=3600,
+            audience=BASE,
+            name=self.name,
+            organization=self.organization,
+            roles=(Coded("urn:oid:1.2.250.1.71.1.2.7", "10"),),
             **({"token_id": new_id()} | dict(self.more)),
         )
 
@@ -107,13 +114,28 @@ class House:
     def __init__(self, url: str, **settings: Any) -> None:
         self.database = Database(url)
         migrate.upgrade(self.database)
-        self.settings: Settings = replace(read({"FHIR_DATABASE_URL": url, "FHIR_JWKS": "unused"}), **settings)
+        self.settings: Settings = replace(
+            read({"FHIR_DATABASE_URL": url, "FHIR_JWKS": "unused"}), **settings
+        )
         self.now = NOON
         self._seconds = count(1)
-        verifier = Verifier(OneKey(), issuer=None, audience=BASE) if self.settings.auth == "required" else None
-        rules = Rules(RULES[self.settings.policy], self.settings.base_url, cursor_key(self.database))
+        verifier = (
+            Verifier(OneKey(), issuer=None, audience=BASE)
+            if self.settings.auth == "required"
+            else None
+        )
+        rules = Rules(
+            RULES[self.settings.policy], self.settings.base_url, cursor_key(self.database)
+        )
         self.services = Services(
-            self.settings, self.database, rules, verifier, self.clock, new_id, new_trace, strict=True
+            self.settings,
+            self.database,
+            rules,
+            verifier,
+            self.clock,
+            new_id,
+            new_trace,
+            strict=True,
         )
         self.app = create_app(self.services)
         self.tokens: dict[str, str] = {}
@@ -129,20 +151,39 @@ class House:
         return self.tokens[name]
 
     def call(
-        self, method: str, path: str, who: Person | None = None, body: Any = None, *, query: Any = "",
+        self,
+        method: str,
+        path: str,
+        who: Person | None = None,
+        body: Any = None,
+        *,
+        query: Any = "",
         **headers: str,
     ) -> Answer:
-        """Ask; `body` is JSON unless it is bytes; header names in Python's spelling (`content_type`)."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
+        """Ask; `body` is JSON unless it is bytes; header names in Python's spelling
+        (`content_type`).
+        """
+        data = (
+            body
+            if isinstance(body, bytes)
+            else json.dumps(body).encode()
+            if body is not None
+            else b""
+        )
         if body is not None:
             headers.setdefault("content_type", "application/fhir+json")
         if who is not None:
             headers["authorization"] = f"Bearer {self.token(who)}"
         environ: dict[str, Any] = {
-            "REQUEST_METHOD": method, "PATH_INFO": f"/fhir/{path}".rstrip("/"), "SCRIPT_NAME": "",
+            "REQUEST_METHOD": method,
+            "PATH_INFO": f"/fhir/{path}".rstrip("/"),
+            "SCRIPT_NAME": "",
             "QUERY_STRING": query if isinstance(query, str) else urlencode(query),
-            "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8080", "wsgi.url_scheme": "http",
-            "wsgi.input": BytesIO(data), "CONTENT_LENGTH": str(len(data)) if data else "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "8080",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(data),
+            "CONTENT_LENGTH": str(len(data)) if data else "",
         }
         for name, value in headers.items():
             environ["CONTENT_TYPE" if name == "content_type" else f"HTTP_{name.upper()}"] = value

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.house import CNAM, INS, LUCIEN_INS, Answer, House, Person
 
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 CONSENT_TYPES = "https://fhir-server.example/fhir/CodeSystem/dmp-consent-type"
 
 
@@ -14,40 +15,67 @@ def logical(person: Person) -> dict[str, Any]:
 
 def patient(ins: str = LUCIEN_INS, **more: Any) -> dict[str, Any]:
     return {
-        "resourceType": "Patient", "identifier": [{"system": INS, "value": ins}], "active": True,
-        "name": [{"family": "Essai", "given": ["Lucien"]}], "birthDate": "1924-01-15", "gender": "male",
+        "resourceType": "Patient",
+        "identifier": [{"system": INS, "value": ins}],
+        "active": True,
+        "name": [{"family": "Essai", "given": ["Lucien"]}],
+        "birthDate": "1924-01-15",
+        "gender": "male",
     } | more
 
 
 def team(patient_id: str, *members: Person, **more: Any) -> dict[str, Any]:
     return {
-        "resourceType": "CareTeam", "status": "active", "subject": {"reference": f"Patient/{patient_id}"},
+        "resourceType": "CareTeam",
+        "status": "active",
+        "subject": {"reference": f"Patient/{patient_id}"},
         "participant": [{"member": logical(member)} for member in members],
     } | more
 
 
-def consent(patient_id: str, code: str, *people: Person, deny: bool = False, **provision: Any) -> dict[str, Any]:
+def consent(
+    patient_id: str, code: str, *people: Person, deny: bool = False, **provision: Any
+) -> dict[str, Any]:
     return {
-        "resourceType": "Consent", "status": "active",
-        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/consentscope",
+                    "code": "patient-privacy",
+                }
+            ]
+        },
         "category": [
             {"coding": [{"system": "http://loinc.org", "code": "59284-0"}]},
             {"coding": [{"system": CONSENT_TYPES, "code": code}]},
         ],
-        "patient": {"reference": f"Patient/{patient_id}"}, "dateTime": "2026-11-24",
-        "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]},
+        "patient": {"reference": f"Patient/{patient_id}"},
+        "dateTime": "2026-11-24",
+        "policyRule": {
+            "coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}
+            ]
+        },
         "provision": {
             "type": "deny" if deny else "permit",
             "actor": [
                 {
-                    "role": {"coding": [{
-                        "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP",
-                    }]},
+                    "role": {
+                        "coding": [
+                            {
+                                "system": PARTICIPATION,
+                                "code": "IRCP",
+                            }
+                        ]
+                    },
                     "reference": logical(person),
                 }
                 for person in people
             ],
-        } | provision,
+        }
+        | provision,
     }
 
 
@@ -58,7 +86,8 @@ def stored(answer: Answer) -> str:
 
 
 def opened(house: House, *members: Person, doctor: Person | None = None, **more: Any) -> str:
-    """A record opened by the operator, with an attending doctor and a care team; the Patient's id."""
+    """A record opened by the operator, with an attending doctor and a care team; the Patient's id.
+    """
     if doctor:
         more["generalPractitioner"] = [logical(doctor)]
     patient_id = stored(house.post("Patient", CNAM, patient(**more)))

@@ -1,6 +1,7 @@
 """A note of the trail → AuditEvent, in the shape of IHE's Basic Audit Log Patterns.
 
-https://profiles.ihe.net/ITI/BALP/, design `domain.md` 6.4. A refusal claims no profile: they are for successes.
+https://profiles.ihe.net/ITI/BALP/, design `domain.md` 6.4. A refusal claims no profile: they are
+for successes.
 """
 
 from base64 import b64encode
@@ -30,22 +31,30 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
     "operation": ("E", "", "110153", "110152"),
 }
 PURPOSES = {
-    "normal": "TREAT", "bris_de_glace": "BTG", "centre_15": "ETREAT",
-    "cause-of-death": "FAMRQT", "memory": "FAMRQT", "own-rights": "FAMRQT", "legal-expertise": "PATADMIN",
+    "normal": "TREAT",
+    "bris_de_glace": "BTG",
+    "centre_15": "ETREAT",
+    "cause-of-death": "FAMRQT",
+    "memory": "FAMRQT",
+    "own-rights": "FAMRQT",
+    "legal-expertise": "PATADMIN",
     "occupational-health": "TREAT",
 }
 DISPLAY = {"110153": "Source Role ID", "110152": "Destination Role ID", "110150": "Application"}
 
 
 def audit_event(note: Note, *, id_: str, at: int, patient: str, rules: str) -> dict[str, Any]:
-    """The AuditEvent of a note: `at` in ms, `patient` the id of the record's Patient or "", `rules` names with spaces."""
+    """The AuditEvent of a note: `at` in ms, `patient` the id of the record's Patient or "", `rules`
+    names with spaces.
+    """
     action, stem, client_role, server_role = SHAPES.get(note.interaction, SHAPES["operation"])
     event: dict[str, Any] = {"resourceType": "AuditEvent", "id": id_}
     event["meta"] = {"versionId": "1", "lastUpdated": instant(at)}
     if stem and not note.refused:
         event["meta"]["profile"] = [f"{BALP}{'Patient' if patient else ''}{stem}"]
     event["type"] = (
-        {"system": DCM, "code": "110113", "display": "Security Alert"} if note.refused
+        {"system": DCM, "code": "110113", "display": "Security Alert"}
+        if note.refused
         else {"system": EVENT_TYPE, "code": "rest", "display": "RESTful Operation"}
     )
     event["subtype"] = [{"system": INTERACTION, "code": note.interaction}]
@@ -78,7 +87,14 @@ def _user(note: Note, rules: str) -> dict[str, Any]:
     if note.name:
         who["display"] = note.name
     user: dict[str, Any] = {
-        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
+        "type": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+                    "code": "IRCP",
+                }
+            ]
+        },
         "who": who or {"display": "nobody"},
         "requestor": True,
     }
@@ -96,17 +112,25 @@ def _user(note: Note, rules: str) -> dict[str, Any]:
 
 
 def _purpose(code: str) -> dict[str, str]:
-    return {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": PURPOSES.get(code, "TREAT")}
+    return {
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+        "code": PURPOSES.get(code, "TREAT"),
+    }
 
 
 def _patient(patient: str) -> list[dict[str, Any]]:
     if not patient:
         return []
-    return [{
-        "what": {"reference": f"Patient/{patient}"},
-        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "1"},
-        "role": {"system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "1"},
-    }]
+    return [
+        {
+            "what": {"reference": f"Patient/{patient}"},
+            "type": {
+                "system": "http://terminology.hl7.org/CodeSystem/audit-entity-type",
+                "code": "1",
+            },
+            "role": {"system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "1"},
+        }
+    ]
 
 
 def _data(note: Note) -> list[dict[str, Any]]:
@@ -116,7 +140,13 @@ def _data(note: Note) -> list[dict[str, Any]]:
     kind = {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2"}
     role = {"system": "http://terminology.hl7.org/CodeSystem/object-role"}
     if note.interaction == "search-type":
-        return [{"type": kind, "role": role | {"code": "24"}, "query": b64encode(note.asked.encode()).decode()}]
+        return [
+            {
+                "type": kind,
+                "role": role | {"code": "24"},
+                "query": b64encode(note.asked.encode()).decode(),
+            }
+        ]
     entity: dict[str, Any] = {"type": kind, "role": role | {"code": "4"}}
     if note.id_:
         entity = {"what": {"reference": f"{note.type_}/{note.id_}"}} | entity
@@ -129,7 +159,10 @@ def _request(note: Note) -> dict[str, Any]:
     """The request's number; of a refusal also what was asked, as the caller wrote it."""
     entity: dict[str, Any] = {
         "what": {"identifier": {"value": note.request_id or "none"}},
-        "type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "code": "XrequestId"},
+        "type": {
+            "system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
+            "code": "XrequestId",
+        },
     }
     if note.refused and note.asked:
         entity["query"] = b64encode(note.asked.encode()).decode()

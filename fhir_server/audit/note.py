@@ -1,4 +1,5 @@
-"""One line of the trail, as small as it can be: written in the transaction of the answer, read as an AuditEvent later.
+"""One line of the trail, as small as it can be: written in the transaction of the answer, read as
+an AuditEvent later.
 
 R.1111-43 CSP: date, time and identification of who consulted or fed the record.
 """
@@ -9,7 +10,9 @@ from fhir_server.policy.subject import Subject
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
-    """Who did what to what, and how it ended; the time, the record and the rules stand beside it in the trail."""
+    """Who did what to what, and how it ended; the time, the record and the rules stand beside it in
+    the trail.
+    """
 
     actor: str
     identifier: str
@@ -25,7 +28,8 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     interaction: str  # code of http://hl7.org/fhir/restful-interaction, or operation
     type_: str  # resource type, or ""
     id_: str
-    asked: str  # method and path with query, as the caller wrote it; kept where no resource can be named
+    # method and path with query, as the caller wrote it; kept where no resource can be named
+    asked: str
     status: int
     request_id: str
     detail: tuple[tuple[str, str], ...] = ()  # type and value, such as old and new labels
@@ -47,9 +51,24 @@ def note_of(
     detail: tuple[tuple[str, str], ...] = (),
 ) -> Note:
     return Note(
-        subject.actor, subject.identifier, subject.name, subject.organization, subject.organization_name,
-        tuple((role.system, role.code) for role in subject.roles), subject.purpose, subject.reason, subject.client,
-        subject.token_id, subject.secret, interaction, type_, id_, asked, status, request_id, detail,
+        subject.actor,
+        subject.identifier,
+        subject.name,
+        subject.organization,
+        subject.organization_name,
+        tuple((role.system, role.code) for role in subject.roles),
+        subject.purpose,
+        subject.reason,
+        subject.client,
+        subject.token_id,
+        subject.secret,
+        interaction,
+        type_,
+        id_,
+        asked,
+        status,
+        request_id,
+        detail,
     )
 
 

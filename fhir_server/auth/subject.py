@@ -1,6 +1,7 @@
 """The claims of a verified token, as a Subject.
 
-`contract.md` section 3 of the design; `ihe_iua`: https://profiles.ihe.net/ITI/IUA/index.html#34714224-jwt-iua-extension
+`contract.md` section 3 of the design; `ihe_iua`:
+https://profiles.ihe.net/ITI/IUA/index.html#34714224-jwt-iua-extension
 """
 
 import re

@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,8 @@ INS_SYSTEM, INS = "urn:oid:1.2.250.1.213.1.4.10", "124018852493334"
 HOURS = 12  # that the tokens are good for
 DOCTOR, NURSE = "10", "60"  # TRE_G15
 
+Resource = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Person:
@@ -50,10 +51,9 @@ class Person:
 
 
 def _professional(number: str, name: str, says: str, house: str, role: str = DOCTOR) -> Person:
-    return Person(
-        name.removeprefix("Dr ").split()[0].upper(), "professional", f"{PROFESSIONAL_SYSTEM}|{number}",
-        name, says, f"{STRUCTURE_SYSTEM}|{house}", role,
-    )  # fmt: skip
+    variable = name.removeprefix("Dr ").split()[0].upper()
+    identifier, organization = f"{PROFESSIONAL_SYSTEM}|{number}", f"{STRUCTURE_SYSTEM}|{house}"
+    return Person(variable, "professional", identifier, name, says, organization, role)
 
 
 ANNE = _professional("899700218896", "Dr Anne Exemple", "doctor, wrote the letter", "1750100125")
@@ -71,9 +71,10 @@ PEOPLE = (ANNE, PAUL, NINA, OTTO, LUCIEN, INSURER, OPERATOR)
 def token(person: Person, audience: str) -> str:
     key, _ = development_keys(FOLDER)
     claims = claims_for(
-        actor=person.actor, identifier=person.identifier, now=int(time.time()), lifetime=HOURS * 3600,
-        audience=audience, name=person.name, organization=person.organization, client="demonstration",
-        roles=(Coded(PROFESSION, person.role),) if person.role else (), token_id=new_id(),
+        actor=person.actor, identifier=person.identifier, audience=audience, name=person.name,
+        now=int(time.time()), lifetime=HOURS * 3600, organization=person.organization,
+        roles=(Coded(PROFESSION, person.role),) if person.role else (), client="demonstration",
+        token_id=new_id(),
     )  # fmt: skip
     return sign(claims, key)
 
@@ -85,13 +86,14 @@ def prepare(port: int) -> Services:
     """A new database in FOLDER, and an environment in which the server's processes find it."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / ".gitignore").write_text("*\n")
-    for old in FOLDER.glob("demo.db*"):
+    database = FOLDER / f"demo-{port}.db"  # one a port: another demonstration may be running
+    for old in FOLDER.glob(f"{database.name}*"):
         old.unlink()
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     development_keys(FOLDER)
     os.environ |= {
-        "FHIR_DATABASE_URL": f"sqlite:///{FOLDER / 'demo.db'}",
+        "FHIR_DATABASE_URL": f"sqlite:///{database}",
         "FHIR_JWKS": str(FOLDER / JWKS_FILE),
         "FHIR_BASE_URL": f"http://{HOST}:{port}/fhir",
     }
@@ -100,18 +102,18 @@ def prepare(port: int) -> Services:
     return services_of(settings)
 
 
-def ask(services: Services, who: Person, method: str, path: str, body: Mapping[str, Any]) -> str:
-    """Send a request as this person; the address of what was made, `Type/id`."""
+def ask(services: Services, who: Person, method: str, path: str, body: Resource) -> Resource:
+    """Send a resource as this person; what was stored."""
     bearer = token(who, services.settings.audience)
     headers = {"authorization": f"Bearer {bearer}", "content-type": "application/fhir+json"}
     reply = serve(Call(method, path, "", headers, json.dumps(body).encode()), services)
     if reply.status not in (200, 201):
         raise RuntimeError(f"{method} {path}: {reply.status} {bytes(reply.text).decode()}")
-    address = reply.headers.get("Location", "").removeprefix(f"{services.settings.base_url}/")
-    return address.partition("/_history")[0]
+    stored: Resource = json.loads(bytes(reply.text))
+    return stored
 
 
-def _practitioner(person: Person) -> dict[str, Any]:
+def _practitioner(person: Person) -> Resource:
     given, family = person.name.removeprefix("Dr ").split()
     name = {"family": family, "given": [given]}
     if person.role == DOCTOR:
@@ -153,14 +155,8 @@ def fill(services: Services) -> tuple[str, str]:
         "resourceType": "DocumentReference", "status": "current",
         "content": [{"attachment": {"contentType": "text/xml", "data": letter}}],
     })  # fmt: skip
-    return document, _bytes_of(services, document)
-
-
-def _bytes_of(services: Services, document: str) -> str:
-    bearer = token(ANNE, services.settings.audience)
-    reply = serve(Call("GET", document, "", {"authorization": f"Bearer {bearer}"}), services)
-    url: str = json.loads(bytes(reply.text))["content"][0]["attachment"]["url"]
-    return url.removeprefix(f"{services.settings.base_url}/")
+    url: str = document["content"][0]["attachment"]["url"]
+    return f"DocumentReference/{document['id']}", url.removeprefix(f"{services.settings.base_url}/")
 
 
 # Telling.

@@ -14,15 +14,23 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of an answer; `text` is the resource's JSON, "" for none; `more` the other members."""
+    """One entry of an answer; `text` is the resource's JSON, "" for none; `more` the other members.
+    """
 
     full_url: str
     text: bytes
     more: dict[str, Any]
 
 
-def bundle(kind: str, entries: Iterable[Entry], *, total: int | None = None, links: Sequence[tuple[str, str]] = (),
-           id_: str = "", updated: str = "") -> bytes:
+def bundle(
+    kind: str,
+    entries: Iterable[Entry],
+    *,
+    total: int | None = None,
+    links: Sequence[tuple[str, str]] = (),
+    id_: str = "",
+    updated: str = "",
+) -> bytes:
     """The JSON text of a Bundle; `links` are (relation, url)."""
     head: dict[str, Any] = {"resourceType": "Bundle"}
     if id_:

@@ -10,9 +10,19 @@ from fhir_server.fhir.outcome import BadRequest, NotAcceptable, UnsupportedMedia
 
 JSON, XML = "application/fhir+json", "application/fhir+xml"
 SPELLINGS = {
-    "json": JSON, "application/json": JSON, JSON: JSON, "text/json": JSON, "application/json+fhir": JSON,
-    "xml": XML, "application/xml": XML, XML: XML, "text/xml": XML, "application/xml+fhir": XML,
-    "*/*": JSON, "application/*": JSON, "text/*": JSON,
+    "json": JSON,
+    "application/json": JSON,
+    JSON: JSON,
+    "text/json": JSON,
+    "application/json+fhir": JSON,
+    "xml": XML,
+    "application/xml": XML,
+    XML: XML,
+    "text/xml": XML,
+    "application/xml+fhir": XML,
+    "*/*": JSON,
+    "application/*": JSON,
+    "text/*": JSON,
 }
 GENERIC = frozenset({"json", "xml", "*/*", "application/*", "text/*"})
 PATCHES = {"application/json-patch+json": "json-patch"}
@@ -23,7 +33,9 @@ def split(text: str) -> tuple[str, dict[str, str]]:
     """A media type and its parameters, in lower case."""
     first, *rest = text.split(";")
     pairs = (part.partition("=") for part in rest)
-    return first.strip().lower(), {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+    return first.strip().lower(), {
+        name.strip().lower(): value.strip().strip('"') for name, _, value in pairs
+    }
 
 
 def wanted(call: Call) -> str:
@@ -37,7 +49,10 @@ def wanted(call: Call) -> str:
 @lru_cache(maxsize=256)
 def _one_format(text: str) -> str:
     media, parameters = split(text)
-    _check_version(parameters, NotAcceptable(f"only FHIR 4.0 is spoken here, not `{parameters.get('fhirversion', '')}`"))
+    _check_version(
+        parameters,
+        NotAcceptable(f"only FHIR 4.0 is spoken here, not `{parameters.get('fhirversion', '')}`"),
+    )
     if media not in SPELLINGS:
         raise NotAcceptable(f"no such format: `{text[:100]}`")
     return SPELLINGS[media]
@@ -59,8 +74,11 @@ def _accepted(header: str) -> str:
             continue
         best, found = weight, SPELLINGS[media]
     if not found:
-        raise NotAcceptable(f"only FHIR 4.0 is spoken here, not `{wrong_version}`" if wrong_version
-                            else f"neither JSON nor XML is accepted: `{header[:100]}`")
+        raise NotAcceptable(
+            f"only FHIR 4.0 is spoken here, not `{wrong_version}`"
+            if wrong_version
+            else f"neither JSON nor XML is accepted: `{header[:100]}`"
+        )
     return found
 
 
@@ -77,7 +95,9 @@ def _check_version(parameters: dict[str, str], error: Exception) -> None:
 
 
 def asks_for_resource(call: Call) -> bool:
-    """Whether a Binary is wanted as a FHIR resource, not as the bytes it holds: only when a FHIR type is named."""
+    """Whether a Binary is wanted as a FHIR resource, not as the bytes it holds: only when a FHIR
+    type is named.
+    """
     if call.parameter("_format"):
         return True
     media = {split(part)[0] for part in call.header("accept").split(",")}
@@ -85,7 +105,9 @@ def asks_for_resource(call: Call) -> bool:
 
 
 def content(call: Call) -> str:
-    """JSON or XML, the format of the body; UnsupportedMedia for any other, BadRequest where none is named."""
+    """JSON or XML, the format of the body; UnsupportedMedia for any other, BadRequest where none is
+    named.
+    """
     header = call.header("content-type")
     if not header:
         raise BadRequest("the request has no Content-Type", code="invalid")

@@ -22,7 +22,9 @@ def prefer(call: Call) -> dict[str, str]:
 
 
 def versions(text: str, header: str) -> tuple[str, ...]:
-    """The version ids an ETag list names (weak, strong and unquoted forms); `*` stays. BadRequest when it is none."""
+    """The version ids an ETag list names (weak, strong and unquoted forms); `*` stays. BadRequest
+    when it is none.
+    """
     found = tuple(quoted or plain for quoted, plain in _ETAG.findall(text))
     if not found:
         raise BadRequest(f"`{text[:100]}` is no version for {header}", code="value")

@@ -7,14 +7,18 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`path` below the base address, without a slash at either end, decoded; header names in lower case."""
+    """`path` below the base address, without a slash at either end, decoded; header names in lower
+    case.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    read: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what has been read of it, kept
+    read: dict[str, Any] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # what has been read of it, kept
 
     def pairs(self) -> list[tuple[str, str]]:
         """The parameters of the URL, decoded, in order; those without a value too."""
@@ -35,7 +39,9 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """`text` is JSON of FHIR content, written as XML at the edge when that is wanted; `raw` are bytes of `media`, as they are."""
+    """`text` is JSON of FHIR content, written as XML at the edge when that is wanted; `raw` are
+    bytes of `media`, as they are.
+    """
 
     status: int
     text: bytes = b""

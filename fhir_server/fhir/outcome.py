@@ -3,9 +3,9 @@
 https://hl7.org/fhir/R4/operationoutcome.html, https://hl7.org/fhir/R4/http.html#2.21.0.4
 
     FhirError
-      BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAllowed 405 · NotAcceptable 406
-      Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413 · UnsupportedMedia 415 · Unprocessable 422
-      Failure 500 · Unavailable 503
+      BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAllowed 405 ·
+      NotAcceptable 406 Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413 ·
+      UnsupportedMedia 415 · Unprocessable 422 Failure 500 · Unavailable 503
 
 The class is the status; `code` is its usual issue code and can be narrowed where it is raised.
 """
@@ -16,7 +16,9 @@ from typing import Any, ClassVar, Mapping
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One issue of an OperationOutcome; `expression` is FHIRPath, `location` is `line:column` of XML."""
+    """One issue of an OperationOutcome; `expression` is FHIRPath, `location` is `line:column` of
+    XML.
+    """
 
     code: str
     text: str
@@ -45,8 +47,9 @@ def operation_outcome(*issues: Issue) -> dict[str, Any]:
 class FhirError(Exception):
     """An answer that is not what was asked for.
 
-    `text`: lower case, the user's own value in backticks, nothing about what is hidden. `rule`: the access rule that
-    settled it, for the trail alone. `record`: the number of the record it touched, for the trail alone.
+    `text`: lower case, the user's own value in backticks, nothing about what is hidden. `rule`: the
+    access rule that settled it, for the trail alone. `record`: the number of the record it touched,
+    for the trail alone.
     """
 
     text: str

@@ -1,9 +1,11 @@
 """Patches: JSON Patch, and FHIRPath Patch as far as the document profiles use it.
 
-https://hl7.org/fhir/R4/http.html#patch, https://hl7.org/fhir/R4/fhirpatch.html, https://www.rfc-editor.org/rfc/rfc6902
+https://hl7.org/fhir/R4/http.html#patch, https://hl7.org/fhir/R4/fhirpatch.html, https://www.rfc-
+editor.org/rfc/rfc6902
 
-A patch works on a copy: what comes back is a new resource, or an error and nothing changed. As a courtesy to the samples of
-the French guides, a step `extension[url:'…']` of a JSON pointer is the extension of that url.
+A patch works on a copy: what comes back is a new resource, or an error and nothing changed. As a
+courtesy to the samples of the French guides, a step `extension[url:'…']` of a JSON pointer is the
+extension of that url.
 """
 
 import re
@@ -14,14 +16,23 @@ from fhir_server.fhir.outcome import BadRequest, Unprocessable
 
 _COURTESY = re.compile(r"(\w+)\[url:'([^']+)'\]")
 _STEP = re.compile(r"([A-Za-z]\w*)(?:\[(\d{1,9})\]|\.where\(url\s*=\s*'([^']*)'\))?")
-_OPERATIONS = ("add", "copy", "move", "remove", "replace", "test")  # no set: what a client sends may not be hashable
+_OPERATIONS = (
+    "add",
+    "copy",
+    "move",
+    "remove",
+    "replace",
+    "test",
+)  # no set: what a client sends may not be hashable
 MOST_COPIED = 100_000  # values that the copies of one patch may make: each can double what is there
 
 Resource = Mapping[str, Any]
 
 
 def json_patch(resource: Resource, operations: Any) -> dict[str, Any]:
-    """`resource` after a JSON Patch document; BadRequest when it is none, Unprocessable when it cannot be applied."""
+    """`resource` after a JSON Patch document; BadRequest when it is none, Unprocessable when it
+    cannot be applied.
+    """
     if not isinstance(operations, list) or not operations:
         raise BadRequest("a JSON Patch is an array of operations", code="structure")
     patched: dict[str, Any] = deepcopy(dict(resource))
@@ -74,7 +85,9 @@ def _pointer(operation: Mapping[str, Any], member: str, resource: Resource) -> l
     """The steps of a JSON pointer."""
     text = operation.get(member)
     if not isinstance(text, str) or not text.startswith("/"):
-        raise BadRequest(f"operation `{operation['op']}` needs a pointer in `{member}`", code="required")
+        raise BadRequest(
+            f"operation `{operation['op']}` needs a pointer in `{member}`", code="required"
+        )
     found: list[str] = []
     for courtesy, url, plain in re.findall(r"/(?:(\w+)\[url:'([^']+)'\]|([^/]*))", text):
         if courtesy:
@@ -87,7 +100,9 @@ def _pointer(operation: Mapping[str, Any], member: str, resource: Resource) -> l
 def _place_of(items: Any, url: str) -> str | None:
     """The index of the extension of this url."""
     among = enumerate(items if isinstance(items, list) else ())
-    return next((str(n) for n, item in among if isinstance(item, dict) and item.get("url") == url), None)
+    return next(
+        (str(n) for n, item in among if isinstance(item, dict) and item.get("url") == url), None
+    )
 
 
 def _no_such(path: str) -> Unprocessable:
@@ -97,7 +112,12 @@ def _no_such(path: str) -> Unprocessable:
 def _position(items: Sequence[Any], step: str, path: str, *, end: bool) -> int:
     if end and step == "-":
         return len(items)
-    if not step.isascii() or not step.isdigit() or len(step) > 9 or (step != "0" and step.startswith("0")):
+    if (
+        not step.isascii()
+        or not step.isdigit()
+        or len(step) > 9
+        or (step != "0" and step.startswith("0"))
+    ):
         raise _no_such(path)
     place = int(step)
     if place >= len(items) + end:
@@ -162,13 +182,17 @@ def _steps(resource: Resource, path: str) -> list[str]:
     """A simple FHIRPath as the steps of a JSON pointer."""
     root, _, rest = path.partition(".")
     if root != resource["resourceType"]:
-        raise BadRequest(f"`{path[:100]}` does not begin with `{resource['resourceType']}`", code="value")
+        raise BadRequest(
+            f"`{path[:100]}` does not begin with `{resource['resourceType']}`", code="value"
+        )
     found: list[str] = []
     value: Any = resource
     end = 0
     for step in _STEP.finditer(rest):
-        if rest[end:step.start()] not in ("", "."):
-            raise BadRequest(f"`{path[:100]}` is more than this server's patches can read", code="not-supported")
+        if rest[end : step.start()] not in ("", "."):
+            raise BadRequest(
+                f"`{path[:100]}` is more than this server's patches can read", code="not-supported"
+            )
         end = step.end()
         name, index, url = step.groups()
         value = value.get(name) if isinstance(value, dict) else None
@@ -179,9 +203,13 @@ def _steps(resource: Resource, path: str) -> list[str]:
                 raise _no_such(path)
         if index is not None:
             found.append(index)
-            value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+            value = (
+                value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+            )
     if end != len(rest):
-        raise BadRequest(f"`{path[:100]}` is more than this server's patches can read", code="not-supported")
+        raise BadRequest(
+            f"`{path[:100]}` is more than this server's patches can read", code="not-supported"
+        )
     return found
 
 
@@ -204,7 +232,11 @@ def _change(resource: dict[str, Any], kind: str, path: str, parts: Mapping[str, 
             if isinstance(holder.get(name), list):
                 holder[name].append(_new_value(parts))
             else:
-                holder[name] = [_new_value(parts)] if name in ("extension", "securityLabel") else _new_value(parts)
+                holder[name] = (
+                    [_new_value(parts)]
+                    if name in ("extension", "securityLabel")
+                    else _new_value(parts)
+                )
         case "insert":
             index = parts.get("index", {}).get("valueInteger", 0)
             _add(resource, [*steps, str(index)], _new_value(parts), path)

@@ -1,6 +1,7 @@
 """A stored version as an answer.
 
-https://hl7.org/fhir/R4/http.html#ops (Prefer), #versioning (ETag, Last-Modified), https://hl7.org/fhir/R4/binary.html#rest
+https://hl7.org/fhir/R4/http.html#ops (Prefer), #versioning (ETag, Last-Modified),
+https://hl7.org/fhir/R4/binary.html#rest
 """
 
 from base64 import b64encode
@@ -26,7 +27,9 @@ def version_headers(version: Version) -> dict[str, str]:
 
 
 def representation(call: Call, version: Version, text: bytes) -> Reply:
-    """200 with the resource; the bytes of a Binary as they are, unless a FHIR format is named; 304 when it is known."""
+    """200 with the resource; the bytes of a Binary as they are, unless a FHIR format is named; 304
+    when it is known.
+    """
     headers = version_headers(version)
     known = call.header("if-none-match")
     if known and {str(version.version), "*"} & set(versions(known, "If-None-Match")):
@@ -47,7 +50,9 @@ def check_if_match(call: Call, version: Version) -> None:
     """PreconditionFailed when `If-Match` names another version than the one that lies there."""
     wanted = call.header("if-match")
     if wanted and not {str(version.version), "*"} & set(versions(wanted, "If-Match")):
-        raise PreconditionFailed(f"version {version.version} is the current one, not `{wanted[:100]}`")
+        raise PreconditionFailed(
+            f"version {version.version} is the current one, not `{wanted[:100]}`"
+        )
 
 
 def written(call: Call, done: Written, base: str, text: bytes) -> Reply:

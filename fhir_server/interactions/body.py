@@ -1,6 +1,7 @@
 """The body of a request as a resource that is structurally sound.
 
-https://hl7.org/fhir/R4/validation.html: base R4 is always checked, whatever the settings say of profiles.
+https://hl7.org/fhir/R4/validation.html: base R4 is always checked, whatever the settings say of
+profiles.
 """
 
 from typing import Any, Mapping
@@ -31,7 +32,8 @@ def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
         if call.body and call.header("content-type") and content(call) != JSON:
             places = xml_format.locate(call.body, [issue.expression for issue in found])
         issues = tuple(
-            Issue(i.code, i.text, i.expression, location=places.get(i.expression, "")) for i in found
+            Issue(i.code, i.text, i.expression, location=places.get(i.expression, ""))
+            for i in found
         )
         raise BadRequest("the resource is not valid", issues=issues)
     if context.policed:
@@ -39,13 +41,20 @@ def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
 
 
 def check_ins(resource: Mapping[str, Any], context: Context) -> None:
-    """The INS of a Patient, stored or contained, must be one: with FHIR_VALIDATION=strict it is refused."""
+    """The INS of a Patient, stored or contained, must be one: with FHIR_VALIDATION=strict it is
+    refused.
+    """
     for patient, path in _patients(resource):
         for n, identifier in enumerate(patient.get("identifier", ())):
-            problem = ins_problem(identifier.get("value", "")) if identifier.get("system") in INS_SYSTEMS else None
+            problem = (
+                ins_problem(identifier.get("value", ""))
+                if identifier.get("system") in INS_SYSTEMS
+                else None
+            )
             if problem and context.settings.validation == "strict":
                 raise Unprocessable(
-                    f"`{str(identifier.get('value', ''))[:100]}` is no INS: {problem}", code="value",
+                    f"`{str(identifier.get('value', ''))[:100]}` is no INS: {problem}",
+                    code="value",
                     expression=f"{path}.identifier[{n}].value",
                 )
 
@@ -54,7 +63,11 @@ def _patients(resource: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]
     type_ = resource["resourceType"]
     found = [(resource, "Patient")] if type_ == "Patient" else []
     contained = enumerate(resource.get("contained", ()))
-    found += [(item, f"{type_}.contained[{n}]") for n, item in contained if item.get("resourceType") == "Patient"]
+    found += [
+        (item, f"{type_}.contained[{n}]")
+        for n, item in contained
+        if item.get("resourceType") == "Patient"
+    ]
     subject = resource.get("subject", {})
     if isinstance(subject, Mapping) and "identifier" in subject:
         found.append(({"identifier": [subject["identifier"]]}, f"{type_}.subject"))

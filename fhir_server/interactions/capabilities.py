@@ -1,4 +1,5 @@
-"""The CapabilityStatement, made from the routes and the tables, so that it cannot disagree with them.
+"""The CapabilityStatement, made from the routes and the tables, so that it cannot disagree with
+them.
 
 https://hl7.org/fhir/R4/capabilitystatement.html
 """
@@ -14,7 +15,16 @@ from fhir_server.interactions.routes import ROUTES
 from fhir_server.search.parameters import parameters
 from profiles.definitions import r4
 
-TYPE_CODES = ("read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type")
+TYPE_CODES = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "create",
+    "search-type",
+)
 # The day this statement's content last changed; R4 wants a date.
 SINCE = "2026-11-24"
 COLUMNS = (("_id", "token"), ("_lastUpdated", "date"))
@@ -30,25 +40,39 @@ def statement(base: str, policy: str, references: str) -> bytes:
     codes = [{"code": code} for code in TYPE_CODES if code in offered]
     rest: dict[str, Any] = {
         "mode": "server",
-        "security": {"cors": False, "description": "bearer tokens (JWT); see the README" if policy != "off" else "none"},
+        "security": {
+            "cors": False,
+            "description": "bearer tokens (JWT); see the README" if policy != "off" else "none",
+        },
         "resource": [_resource(type_, codes, policy, references) for type_ in r4().resources],
         "interaction": [{"code": "transaction"}, {"code": "batch"}],
     }
-    return json_format.write({
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": SINCE,
-        "kind": "instance",
-        "software": {"name": "fhir-server", "version": __version__},
-        "implementation": {"description": "FHIR R4 server for the shared medical record", "url": base},
-        "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "application/fhir+xml"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
-        "rest": [rest],
-    })
+    return json_format.write(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": SINCE,
+            "kind": "instance",
+            "software": {"name": "fhir-server", "version": __version__},
+            "implementation": {
+                "description": "FHIR R4 server for the shared medical record",
+                "url": base,
+            },
+            "fhirVersion": "4.0.1",
+            "format": ["application/fhir+json", "application/fhir+xml"],
+            "patchFormat": [
+                "application/json-patch+json",
+                "application/fhir+json",
+                "application/fhir+xml",
+            ],
+            "rest": [rest],
+        }
+    )
 
 
-def _resource(type_: str, codes: list[dict[str, str]], policy: str, references: str) -> dict[str, Any]:
+def _resource(
+    type_: str, codes: list[dict[str, str]], policy: str, references: str
+) -> dict[str, Any]:
     found = parameters(type_)
     search = [{"name": code, "type": found[code].type} for code in sorted(found)]
     return {
@@ -61,6 +85,11 @@ def _resource(type_: str, codes: list[dict[str, str]], policy: str, references: 
         "conditionalRead": "not-match",
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
-        "referencePolicy": ["literal", "logical", "local", *(["enforced"] if references == "enforce" else [])],
+        "referencePolicy": [
+            "literal",
+            "logical",
+            "local",
+            *(["enforced"] if references == "enforce" else []),
+        ],
         "searchParam": [{"name": name, "type": kind} for name, kind in COLUMNS] + search,
     }

@@ -1,4 +1,6 @@
-"""What an interaction is given beside the call and the repository; nothing in it differs between two equal requests but ids."""
+"""What an interaction is given beside the call and the repository; nothing in it differs between
+two equal requests but ids.
+"""
 
 from dataclasses import dataclass
 from typing import Callable
@@ -28,12 +30,24 @@ class Context:
         return self.settings.policy != "off"
 
     def note(
-        self, call: Call, interaction: str, type_: str = "", id_: str = "", *, status: int = 200,
+        self,
+        call: Call,
+        interaction: str,
+        type_: str = "",
+        id_: str = "",
+        *,
+        status: int = 200,
         detail: tuple[tuple[str, str], ...] = (),
     ) -> Note:
         """What goes into the trail; the address asked for only where no single resource says it."""
         asked = "" if id_ and status < 400 else call.asked
         return note_of(
-            self.subject, interaction=interaction, type_=type_, id_=id_, asked=asked, status=status,
-            request_id=self.request_id, detail=detail,
+            self.subject,
+            interaction=interaction,
+            type_=type_,
+            id_=id_,
+            asked=asked,
+            status=status,
+            request_id=self.request_id,
+            detail=detail,
         )

@@ -26,8 +26,12 @@ from mappings.cda.documentreference import complete, documentreference, submissi
 from mappings.cda.header import CdaError, Header
 from mappings.cda.header import read as read_cda
 
-CDA_MEDIA = frozenset({"text/xml", "application/xml", "application/cda+xml", "application/x-hl7-cda-level-one+xml"})
-NORMAL = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}
+CDA_MEDIA = frozenset(
+    {"text/xml", "application/xml", "application/cda+xml", "application/x-hl7-cda-level-one+xml"}
+)
+NORMAL = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]
+}
 
 Resource = Mapping[str, Any]
 
@@ -44,12 +48,16 @@ def create_binary(call: Call, stored: Writing, context: Context) -> Written:
 
 
 def binary_body(call: Call, context: Context, id_: str = "") -> Draft:
-    """The Binary in a request: a resource in a format of FHIR, or the bytes as they are (of the resource `id_`)."""
+    """The Binary in a request: a resource in a format of FHIR, or the bytes as they are (of the
+    resource `id_`).
+    """
     media = call.header("content-type")
     if split(media)[0] in ("application/fhir+json", "application/fhir+xml"):
         resource = read_body(call, context).resource
         if resource["resourceType"] != "Binary":
-            raise BadRequest("only a Binary can be sent to `/Binary`", code="invalid", expression="resourceType")
+            raise BadRequest(
+                "only a Binary can be sent to `/Binary`", code="invalid", expression="resourceType"
+            )
         check(resource, call, context)
         return binary_draft(resource)
     if not media:
@@ -62,7 +70,9 @@ def binary_body(call: Call, context: Context, id_: str = "") -> Draft:
 def binary_draft(resource: Resource) -> Draft:
     """A Binary resource as it lies: its bytes beside its text."""
     rest = {name: value for name, value in resource.items() if name != "data"}
-    return Draft(rest, b"", resource.get("contentType", ""), decoded(resource.get("data", ""), "Binary.data"))
+    return Draft(
+        rest, b"", resource.get("contentType", ""), decoded(resource.get("data", ""), "Binary.data")
+    )
 
 
 def decoded(text: str, expression: str) -> bytes:
@@ -73,19 +83,29 @@ def decoded(text: str, expression: str) -> bytes:
 
 
 def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -> Written:
-    """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived, a List goes with it."""
+    """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived,
+    a List goes with it.
+    """
     document = dict(draft.resource)
     contents = document.get("content", [])
     if len(contents) != 1:
-        raise Unprocessable("a document has one content", code="business-rule", expression="DocumentReference.content")
+        raise Unprocessable(
+            "a document has one content",
+            code="business-rule",
+            expression="DocumentReference.content",
+        )
     attachment = dict(contents[0]["attachment"])
     data = decoded(attachment.pop("data"), "DocumentReference.content[0].attachment.data")
     binary_id = context.new_id()
-    document["content"] = [contents[0] | {"attachment": attachment | {"url": f"{context.base}/Binary/{binary_id}"}}]
+    document["content"] = [
+        contents[0] | {"attachment": attachment | {"url": f"{context.base}/Binary/{binary_id}"}}
+    ]
     done, _ = deposit(document, data, stored, context, binary_id=binary_id, document_id=document_id)
     set_id = context.new_id()
     listed = submission_set(
-        content_of(done.version.body), id_=set_id, source_id=context.subject.organization or context.base,
+        content_of(done.version.body),
+        id_=set_id,
+        source_id=context.subject.organization or context.base,
         when=done.version.last_updated,
     )
     if listed:
@@ -94,9 +114,17 @@ def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -
 
 
 def deposit(
-    document: Resource, data: bytes, stored: Writing, context: Context, *, binary_id: str, document_id: str
+    document: Resource,
+    data: bytes,
+    stored: Writing,
+    context: Context,
+    *,
+    binary_id: str,
+    document_id: str,
 ) -> tuple[Written, Written]:
-    """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary with its facts."""
+    """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary
+    with its facts.
+    """
     made = completed(document, data, context)
     header = cda_header(data, made["content"][0]["attachment"].get("contentType", ""))
     if context.policed:
@@ -105,12 +133,16 @@ def deposit(
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
     done = create_document(made, document_id, stored)
-    content = stored.create_bytes(Draft({"resourceType": "Binary", "contentType": media}, b"", media, data), binary_id, done)
+    content = stored.create_bytes(
+        Draft({"resourceType": "Binary", "contentType": media}, b"", media, data), binary_id, done
+    )
     return done, content
 
 
 def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Written:
-    """Store a DocumentReference; what it replaces becomes superseded, and gives it its mask (contract 7)."""
+    """Store a DocumentReference; what it replaces becomes superseded, and gives it its mask
+    (contract 7).
+    """
     replaced = stored.replaced(document) if stored.house.rules else []
     if any(MASKED in flags(content_of(old.body)) for old in replaced):
         document = with_flags(document, frozenset({MASKED}), frozenset())
@@ -118,25 +150,35 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
     for old in replaced:
         if old.record != done.record:
             raise Unprocessable(
-                f"`{old.address}` is in another record", code="business-rule", expression="DocumentReference.relatesTo",
+                f"`{old.address}` is in another record",
+                code="business-rule",
+                expression="DocumentReference.relatesTo",
             )
         stored.update(old, Draft(content_of(old.body) | {"status": "superseded"}), method="PATCH")
     return done
 
 
 def completed(document: Resource, data: bytes, context: Context) -> dict[str, Any]:
-    """`document` with hash, size and, from a CDA header, what the client left out; Unprocessable where they disagree."""
+    """`document` with hash, size and, from a CDA header, what the client left out; Unprocessable
+    where they disagree.
+    """
     attachment = document["content"][0]["attachment"]
     header = cda_header(data, attachment.get("contentType", ""))
     made: dict[str, Any] = dict(document)
     if header is not None:
         _check_patient(document, header)
         url, subject = attachment.get("url"), document.get("subject", {})
-        derived = documentreference(header, data=data, patient=subject.get("reference", ""), url=url)
+        derived = documentreference(
+            header, data=data, patient=subject.get("reference", ""), url=url
+        )
         derived["subject"] = subject
         made = complete(document, derived)
     made.setdefault("securityLabel", [NORMAL])
-    if not any(c.get("system") in CONFIDENTIALITY for label in made["securityLabel"] for c in label.get("coding", ())):
+    if not any(
+        c.get("system") in CONFIDENTIALITY
+        for label in made["securityLabel"]
+        for c in label.get("coding", ())
+    ):
         made["securityLabel"] = [NORMAL, *made["securityLabel"]]
     digest = b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
     _check_same(attachment, "size", len(data))
@@ -149,33 +191,44 @@ def completed(document: Resource, data: bytes, context: Context) -> dict[str, An
 
 
 def cda_header(data: bytes, media: str) -> Header | None:
-    """The header when the bytes are a CDA document; None for any other kind. Unprocessable for a broken CDA document."""
+    """The header when the bytes are a CDA document; None for any other kind. Unprocessable for a
+    broken CDA document.
+    """
     if split(media)[0] not in CDA_MEDIA or b"ClinicalDocument" not in data[:4096]:
         return None
     try:
         return read_cda(data)
     except CdaError as problem:
-        raise Unprocessable(f"the CDA document cannot be taken: {problem}", code="invalid") from problem
+        raise Unprocessable(
+            f"the CDA document cannot be taken: {problem}", code="invalid"
+        ) from problem
 
 
 def _check_same(attachment: Resource, name: str, measured: object) -> None:
     if name in attachment and attachment[name] != measured:
         raise Unprocessable(
-            f"`{attachment[name]}` is not the {name} of the document, which is `{measured}`", code="value",
+            f"`{attachment[name]}` is not the {name} of the document, which is `{measured}`",
+            code="value",
             expression=f"DocumentReference.content[0].attachment.{name}",
         )
 
 
 def _check_patient(document: Resource, header: Header) -> None:
-    """The patient of the header and the one the client names by INS are the same (XDSPatientIdDoesNotMatch)."""
+    """The patient of the header and the one the client names by INS are the same
+    (XDSPatientIdDoesNotMatch).
+    """
     contained = {f"#{item.get('id')}": item for item in document.get("contained", ())}
     subject = document.get("subject", {})
-    named = {identifier_text(subject.get("identifier", {})), *holders(contained.get(subject.get("reference", ""), {}))}
+    named = {
+        identifier_text(subject.get("identifier", {})),
+        *holders(contained.get(subject.get("reference", ""), {})),
+    }
     named = {one for one in named if one.split("|")[0] in INS_SYSTEMS}
     inside = header_ins(header)
     if named and inside and inside not in named:
         raise Unprocessable(
-            "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch", code="business-rule",
+            "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
+            code="business-rule",
             expression="DocumentReference.subject",
         )
 
@@ -187,7 +240,9 @@ def header_ins(header: Header) -> str:
 
 
 def check_unique(document: Resource, stored: Writing, context: Context) -> None:
-    """Conflict when the uniqueId is in use by a document the caller sees or wrote; for anyone else it is free."""
+    """Conflict when the uniqueId is in use by a document the caller sees or wrote; for anyone else
+    it is free.
+    """
     master = document.get("masterIdentifier", {})
     if not master.get("value"):
         return
@@ -196,7 +251,14 @@ def check_unique(document: Resource, stored: Writing, context: Context) -> None:
     for mark in ("\\", ",", "|", "$"):
         value = value.replace(mark, "\\" + mark)
     asked = f"{master.get('system', '')}|{value}"
-    query = parse("DocumentReference", [("identifier", asked)], base=context.base, now=context.now, page_size=1, max_page=1)
+    query = parse(
+        "DocumentReference",
+        [("identifier", asked)],
+        base=context.base,
+        now=context.now,
+        page_size=1,
+        max_page=1,
+    )
     with stored.asking("identifier"):
         if stored.search(query, Named()).total:
             raise Conflict(
@@ -210,4 +272,8 @@ def label_detail(current: Version, draft: Draft) -> tuple[tuple[str, str], ...]:
     if current.type_ != "DocumentReference":
         return ()
     before, after = flags(content_of(current.body)), flags(draft.resource)
-    return () if before == after else (("old-labels", " ".join(sorted(before))), ("new-labels", " ".join(sorted(after))))
+    return (
+        ()
+        if before == after
+        else (("old-labels", " ".join(sorted(before))), ("new-labels", " ".join(sorted(after))))
+    )

@@ -27,7 +27,9 @@ SINGLE: dict[str, Perform] = {
 WRITES = frozenset({"create", "update", "patch", "conditional-patch", "delete", "transaction"})
 
 
-def perform(call: Call, stored: Writing, route: Route, context: Context, admit: transaction.Admit) -> Reply:
+def perform(
+    call: Call, stored: Writing, route: Route, context: Context, admit: transaction.Admit
+) -> Reply:
     """Do what `route` says; `admit` is asked again for each entry of a Bundle."""
     if route.interaction == "transaction":
         return transaction.bundle_of_requests(call, stored, context, SINGLE, admit)

@@ -23,20 +23,32 @@ def read(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
 
 def vread(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     version = stored.version(route.type_, route.id_, route.version)
-    stored.note(context.note(call, "vread", route.type_, route.id_), [(version.record, version.rules)])
+    stored.note(
+        context.note(call, "vread", route.type_, route.id_), [(version.record, version.rules)]
+    )
     return representation(call, version, stored.shown([version])[0])
 
 
 def history(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """All versions, newest first; paging comes with the other levels of history."""
     versions = stored.versions(route.type_, route.id_)
-    stored.note(context.note(call, "history-instance", route.type_, route.id_), [(versions[0].record, versions[0].rules)])
+    stored.note(
+        context.note(call, "history-instance", route.type_, route.id_),
+        [(versions[0].record, versions[0].rules)],
+    )
     entries = [
         _entry(version, text, context.base)
         for version, text in zip(versions, stored.shown(versions), strict=True)
     ]
     links = [("self", f"{context.base}/{route.type_}/{route.id_}/_history")]
-    text = bundle("history", entries, total=len(entries), links=links, id_=context.new_id(), updated=instant(context.now))
+    text = bundle(
+        "history",
+        entries,
+        total=len(entries),
+        links=links,
+        id_=context.new_id(),
+        updated=instant(context.now),
+    )
     return Reply(200, text)
 
 
@@ -48,7 +60,9 @@ def _entry(version: Version, text: bytes, base: str) -> Entry:
         {
             "request": {"method": version.method, "url": url},
             "response": {
-                "status": STATUS[version.method], "etag": version.etag, "lastModified": version.last_updated,
+                "status": STATUS[version.method],
+                "etag": version.etag,
+                "lastModified": version.last_updated,
             },
         },
     )

@@ -11,14 +11,20 @@ from fhir_server.storage.writing import Draft
 
 
 def with_closing(old: Mapping[str, Any], draft: Draft, now: int) -> Draft:
-    """`draft` of a Patient with the extension that a closing needs, or without the one that a reopening ends."""
+    """`draft` of a Patient with the extension that a closing needs, or without the one that a
+    reopening ends.
+    """
     new = draft.resource
     closes, reopens = _is_open(old) and not _is_open(new), _is_open(new) and not _is_open(old)
     if not (closes or reopens):
         return draft
-    others = [extension for extension in new.get("extension", ()) if extension.get("url") != CLOSING]
+    others = [
+        extension for extension in new.get("extension", ()) if extension.get("url") != CLOSING
+    ]
     if closes:
-        given = [extension for extension in new.get("extension", ()) if extension.get("url") == CLOSING]
+        given = [
+            extension for extension in new.get("extension", ()) if extension.get("url") == CLOSING
+        ]
         date = {"url": "dateFermeture", "valueDate": instant(now)[:10]}
         others += given or [{"url": CLOSING, "extension": [date]}]
     rest = {name: value for name, value in new.items() if name != "extension"}

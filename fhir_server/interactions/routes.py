@@ -37,14 +37,18 @@ class Route:
 
 
 def match(call: Call) -> Route:
-    """NotFound for no such path or type, NotAllowed (with `Allow`) for a method the path does not have."""
+    """NotFound for no such path or type, NotAllowed (with `Allow`) for a method the path does not
+    have.
+    """
     parts = call.path.split("/") if call.path else []
     pattern = _pattern(parts)
     methods = ROUTES.get(pattern)
     if methods is None:
         raise NotFound(f"there is no `/{call.path[:100]}` here")
     if parts and pattern != "metadata" and not r4().is_resource(parts[0]):
-        raise NotFound(f"`{parts[0][:100]}` is not a resource type of FHIR R4", code="not-supported")
+        raise NotFound(
+            f"`{parts[0][:100]}` is not a resource type of FHIR R4", code="not-supported"
+        )
     method = "GET" if call.method == "HEAD" else call.method
     if method not in methods:
         raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allowed(call)})
@@ -52,7 +56,9 @@ def match(call: Call) -> Route:
 
 
 def allowed(call: Call) -> str:
-    """The methods of a path but the one that was refused, for `Allow`, which every 405 has (RFC 9110)."""
+    """The methods of a path but the one that was refused, for `Allow`, which every 405 has (RFC
+    9110).
+    """
     methods = set(ROUTES.get(_pattern(call.path.split("/") if call.path else []), {}))
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()) - {call.method}))
 
@@ -60,7 +66,10 @@ def allowed(call: Call) -> str:
 def _pattern(parts: list[str]) -> str:
     if not parts or parts == ["metadata"]:
         return "/".join(parts)
-    shape = ["[type]", *("[id]" if n == 1 and part != "_search" else part for n, part in enumerate(parts[1:], 1))]
+    shape = [
+        "[type]",
+        *("[id]" if n == 1 and part != "_search" else part for n, part in enumerate(parts[1:], 1)),
+    ]
     if len(shape) == 4 and shape[2] == "_history":
         shape[3] = "[vid]"
     return "/".join(shape)

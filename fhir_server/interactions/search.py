@@ -30,7 +30,9 @@ NOT_YET = frozenset({"_elements"})
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     pairs = parameters(call)
     query = read_query(pairs, route.type_, call, context)
-    found = stored.search(query, named(pairs, route.type_, context), context.note(call, "search-type", route.type_))
+    found = stored.search(
+        query, named(pairs, route.type_, context), context.note(call, "search-type", route.type_)
+    )
     return Reply(200, _bundle(found, query, stored, context))
 
 
@@ -47,7 +49,9 @@ def _read_parameters(call: Call) -> list[tuple[str, str]]:
         pairs = parse_qsl(call.query, keep_blank_values=True, errors="strict", max_num_fields=1000)
         if call.method == "POST" and call.body:
             if split(call.header("content-type"))[0] != FORM:
-                raise UnsupportedMedia(f"a search by POST is a form, not `{call.header('content-type')[:100]}`")
+                raise UnsupportedMedia(
+                    f"a search by POST is a form, not `{call.header('content-type')[:100]}`"
+                )
             form = call.body.decode()
             pairs += parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=1000)
     except ValueError as problem:
@@ -58,18 +62,27 @@ def _read_parameters(call: Call) -> list[tuple[str, str]]:
 def read_query(pairs: list[tuple[str, str]], type_: str, call: Call, context: Context) -> Query:
     settings = context.settings
     return parse(
-        type_, [pair for pair in pairs if pair[0] not in NOT_YET], base=context.base, now=context.now,
-        page_size=settings.page_size, max_page=settings.max_page, strict=prefer(call).get("handling") == "strict",
+        type_,
+        [pair for pair in pairs if pair[0] not in NOT_YET],
+        base=context.base,
+        now=context.now,
+        page_size=settings.page_size,
+        max_page=settings.max_page,
+        strict=prefer(call).get("handling") == "strict",
     )
 
 
 def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
-    """The patients a search names, as storage asks for them; an identifier without system may be any INS."""
+    """The patients a search names, as storage asks for them; an identifier without system may be
+    any INS.
+    """
     found = named_patient(type_, pairs, base=context.base)
     identifiers = []
     for identifier in found.identifiers:
         system, _, value = identifier.rpartition("|")
-        identifiers += [f"{system}|{value}"] if system else [f"{one}|{value}" for one in INS_SYSTEMS]
+        identifiers += (
+            [f"{system}|{value}"] if system else [f"{one}|{value}" for one in INS_SYSTEMS]
+        )
     return Named(tuple(identifiers), found.ids)
 
 
@@ -79,10 +92,19 @@ def _bundle(found: Found, query: Query, stored: Writing, context: Context) -> by
     if cursor:
         links.append(("next", self_link(context.base, query.type_, query.used, cursor)))
     entries = [
-        Entry(f"{context.base}/{version.address}", resource_text(version, text), {"search": {"mode": "match"}})
+        Entry(
+            f"{context.base}/{version.address}",
+            resource_text(version, text),
+            {"search": {"mode": "match"}},
+        )
         for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
     ]
     total = None if query.total == "none" else found.total
     return bundle(
-        "searchset", entries, total=total, links=links, id_=context.new_id(), updated=instant(context.now)
+        "searchset",
+        entries,
+        total=total,
+        links=links,
+        id_=context.new_id(),
+        updated=instant(context.now),
     )

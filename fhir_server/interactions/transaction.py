@@ -3,7 +3,6 @@
 https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 """
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping
 from urllib.parse import parse_qsl, unquote
@@ -17,6 +16,13 @@ from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, TooLarge, Unp
 from fhir_server.interactions import documents
 from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.entries import (
+    Planned,
+    addresses_of,
+    plan,
+    refuse_overlap,
+    resolved,
+)
 from fhir_server.interactions.routes import Route, match
 from fhir_server.interactions.search import named
 from fhir_server.interactions.write import create_one
@@ -29,28 +35,6 @@ Admit = Callable[[Call, Route], None]
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
-_REST = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
-
-
-@dataclass
-class Planned:
-    """One entry, before it is done: `place` in the Bundle, the id a POST will get."""
-
-    place: int
-    method: str
-    url: str
-    resource: dict[str, Any]
-    full_url: str
-    id_: str
-    headers: Mapping[str, str]
-
-    @property
-    def type_(self) -> str:
-        return self.url.split("?")[0].split("/")[0]
-
-    @property
-    def address(self) -> str:
-        return f"{self.type_}/{self.id_}"
 
 
 def bundle_of_requests(
@@ -58,19 +42,27 @@ def bundle_of_requests(
 ) -> Reply:
     draft = read_body(call, context)
     if draft.type_ != "Bundle" or draft.resource.get("type") not in ("transaction", "batch"):
-        raise BadRequest("what is sent here is a Bundle of type transaction or batch", code="invalid", expression="Bundle.type")
+        raise BadRequest(
+            "what is sent here is a Bundle of type transaction or batch",
+            code="invalid",
+            expression="Bundle.type",
+        )
     entries = draft.resource.get("entry", [])
-    if len(entries) > context.settings.max_entries:
-        raise TooLarge(f"a Bundle has at most {context.settings.max_entries} entries", code="too-costly")
+    if isinstance(entries, list) and len(entries) > context.settings.max_entries:
+        raise TooLarge(
+            f"a Bundle has at most {context.settings.max_entries} entries", code="too-costly"
+        )
     batch = draft.resource["type"] == "batch"
     check(_envelope(draft.resource) if batch else draft.resource, call, context)
-    planned = [_planned(entry, n, context) for n, entry in enumerate(entries)]
+    planned = [plan(entry, n, context) for n, entry in enumerate(entries)]
     desk = Desk(call, stored, context, performs, admit)
     return desk.batch(planned) if batch else desk.transaction(planned)
 
 
 def _envelope(bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """A batch without the resources of its requests: each is judged when its entry is done, and fails alone."""
+    """A batch without the resources of its requests: each is judged when its entry is done, and
+    fails alone.
+    """
     entries = bundle.get("entry")
     if not isinstance(entries, list):
         return dict(bundle)
@@ -78,24 +70,13 @@ def _envelope(bundle: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_resource(entry: Any) -> Any:
-    if not isinstance(entry, dict) or "request" not in entry or not isinstance(entry.get("resource"), dict):
+    if (
+        not isinstance(entry, dict)
+        or "request" not in entry
+        or not isinstance(entry.get("resource"), dict)
+    ):
         return entry
     return {name: value for name, value in entry.items() if name != "resource"}
-
-
-def _planned(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
-    request = entry.get("request")
-    if not request:
-        raise BadRequest("each entry needs a request", code="required", expression=f"Bundle.entry[{place}].request")
-    url = str(request["url"]).removeprefix(context.base).lstrip("/")
-    headers = {
-        header: str(request[name])
-        for name, header in (("ifMatch", "if-match"), ("ifNoneMatch", "if-none-match"), ("ifNoneExist", "if-none-exist"))
-        if name in request
-    }
-    resource = dict(entry.get("resource", {}))
-    new = context.new_id() if request["method"] == "POST" else ""
-    return Planned(place, request["method"], url, resource, entry.get("fullUrl", ""), new, headers)
 
 
 @dataclass
@@ -109,7 +90,9 @@ class Desk:
     admit: Admit
 
     def batch(self, planned: list[Planned]) -> Reply:
-        """Each entry for itself, in its savepoint; a refusal is answered and noted, and stops nothing."""
+        """Each entry for itself, in its savepoint; a refusal is answered and noted, and stops
+        nothing.
+        """
         replies = []
         for entry in planned:
             try:
@@ -123,8 +106,12 @@ class Desk:
     def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:
         path, _, query = entry.url.partition("?")
         note = note_of(
-            self.context.subject, interaction="operation", type_=entry.type_, asked=f"{entry.method} {entry.url}",
-            status=refusal.status, request_id=self.context.request_id,
+            self.context.subject,
+            interaction="operation",
+            type_=entry.type_,
+            asked=f"{entry.method} {entry.url}",
+            status=refusal.status,
+            request_id=self.context.request_id,
         )
         type_, _, id_ = path.partition("/")
         touched = Named(resource=(type_, id_)) if id_ and "/" not in id_ else Named()
@@ -135,8 +122,8 @@ class Desk:
 
     def transaction(self, planned: list[Planned]) -> Reply:
         """All entries in the order of the standard, or none: the first refusal names its entry."""
-        _refuse_overlap(planned)
-        addresses = _addresses(planned)
+        refuse_overlap(planned)
+        addresses = addresses_of(planned)
         for entry in planned:
             entry.resource = resolved(entry.resource, addresses, self.context.base)
             if entry.id_:
@@ -146,7 +133,11 @@ class Desk:
             if entry.place in replies:
                 continue
             try:
-                replies |= self._post(entry, planned) if entry.method == "POST" else {entry.place: self._alone(entry)}
+                replies |= (
+                    self._post(entry, planned)
+                    if entry.method == "POST"
+                    else {entry.place: self._alone(entry)}
+                )
             except FhirError as refusal:
                 raise _at(refusal, entry.place) from refusal
         return self._answer("transaction-response", [replies[n] for n in range(len(planned))])
@@ -164,7 +155,10 @@ class Desk:
         path, _, query = entry.url.partition("?")
         path, body, headers = unquote(path), b"", dict(entry.headers)
         if entry.resource:
-            body, headers["content-type"] = json_format.write(entry.resource), "application/fhir+json"
+            body, headers["content-type"] = (
+                json_format.write(entry.resource),
+                "application/fhir+json",
+            )
         if entry.resource.get("resourceType") == "Binary" and entry.method == "PATCH":
             check(entry.resource, Call(entry.method, path), self.context)
             binary = documents.binary_draft(entry.resource)
@@ -174,7 +168,9 @@ class Desk:
         return Call(entry.method, path, query, headers, body)
 
     def _post(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Create one entry; a DocumentReference together with the Binary of the same Bundle that holds its bytes."""
+        """Create one entry; a DocumentReference together with the Binary of the same Bundle that
+        holds its bytes.
+        """
         call = self._call(entry)
         route = match(call)
         self.admit(call, route)
@@ -203,16 +199,24 @@ class Desk:
     def _reply(self, done: Written) -> Reply:
         version = done.version
         headers = {
-            "Location": f"{self.context.base}/{version.address}/_history/{version.version}", "ETag": version.etag,
+            "Location": f"{self.context.base}/{version.address}/_history/{version.version}",
+            "ETag": version.etag,
             "Last-Modified": version.last_updated,
         }
         representation = prefer(self.call).get("return") == "representation"
         return Reply(201, self.stored.shown([version])[0] if representation else b"", headers)
 
     def _bytes_of(self, entry: Planned, planned: list[Planned]) -> Planned | None:
-        urls = {content.get("attachment", {}).get("url") for content in entry.resource.get("content", ())}
+        urls = {
+            content.get("attachment", {}).get("url")
+            for content in entry.resource.get("content", ())
+        }
         for other in planned:
-            if other.type_ == "Binary" and other.method == "POST" and f"{self.context.base}/{other.address}" in urls:
+            if (
+                other.type_ == "Binary"
+                and other.method == "POST"
+                and f"{self.context.base}/{other.address}" in urls
+            ):
                 return other
         return None
 
@@ -222,25 +226,42 @@ class Desk:
         attachment = entry.resource["content"][0]["attachment"]
         if "contentType" in attachment and attachment["contentType"] != binary.media:
             raise Unprocessable(
-                f"`{attachment['contentType']}` is not the type of the Binary, which is `{binary.media}`", code="value",
+                f"`{attachment['contentType']}` is not the type of the Binary, which is "
+                f"`{binary.media}`",
+                code="value",
                 expression="DocumentReference.content[0].attachment.contentType",
             )
         attachment["contentType"] = binary.media
         document, content = documents.deposit(
-            entry.resource, binary.data or b"", self.stored, self.context, binary_id=bytes_.id_, document_id=entry.id_
+            entry.resource,
+            binary.data or b"",
+            self.stored,
+            self.context,
+            binary_id=bytes_.id_,
+            document_id=entry.id_,
         )
         return {entry.place: self._created(document, entry), bytes_.place: self._reply(content)}
 
     def _binary(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Bytes whose document has not been done yet: do the document, which does them; else they stand alone."""
+        """Bytes whose document has not been done yet: do the document, which does them; else they
+        stand alone.
+        """
         for other in planned:
-            if other.type_ == "DocumentReference" and other.method == "POST" and self._bytes_of(other, planned) is entry:
+            if (
+                other.type_ == "DocumentReference"
+                and other.method == "POST"
+                and self._bytes_of(other, planned) is entry
+            ):
                 call = self._call(other)
                 self.admit(call, match(call))
                 return self._document(other, entry)
         if self.context.policed:
             raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
-        return {entry.place: self._created(self.stored.create(documents.binary_draft(entry.resource), entry.id_), entry)}
+        return {
+            entry.place: self._created(
+                self.stored.create(documents.binary_draft(entry.resource), entry.id_), entry
+            )
+        }
 
     def _answer(self, kind: str, replies: list[Reply]) -> Reply:
         entries = [Entry("", *_response(reply)) for reply in replies]
@@ -258,53 +279,16 @@ def _response(reply: Reply) -> tuple[bytes, dict[str, Any]]:
     return reply.text, {"response": response}
 
 
-def _refuse_overlap(planned: list[Planned]) -> None:
-    """Two entries for one resource, or two with one fullUrl: the outcome would depend on their order."""
-    touched = [entry.url.split("?")[0] for entry in planned if entry.method in ("PUT", "DELETE", "PATCH") and "?" not in entry.url]
-    named = [entry.full_url for entry in planned if entry.full_url and entry.method in ("POST", "PUT")]
-    for found in (touched, named):
-        twice = {one for one in found if found.count(one) > 1}
-        if twice:
-            raise BadRequest(f"`{min(twice)[:100]}` is in two entries", code="duplicate")
-
-
-def _addresses(planned: list[Planned]) -> dict[str, str]:
-    """fullUrl (and, of a RESTful one, its relative form) → the address the entry will have."""
-    found: dict[str, str] = {}
-    for entry in planned:
-        if entry.method not in ("POST", "PUT") or not entry.full_url:
-            continue
-        address = entry.address if entry.method == "POST" else entry.url
-        found[entry.full_url] = address
-        rest = _REST.search(entry.full_url)
-        if rest and entry.method == "POST":
-            found.setdefault(rest[1], address)
-    return found
-
-
-def resolved(value: Any, addresses: Mapping[str, str], base: str) -> Any:
-    """`value` with references to entries in place of their fullUrls; the address of a document's bytes becomes absolute."""
-    if isinstance(value, list):
-        return [resolved(item, addresses, base) for item in value]
-    if not isinstance(value, dict):
-        return value
-    made = {name: resolved(item, addresses, base) for name, item in value.items()}
-    reference = made.get("reference")
-    if isinstance(reference, str) and reference in addresses:
-        made["reference"] = addresses[reference]
-    url = made.get("url")
-    if isinstance(url, str) and url in addresses and "extension" not in made:
-        made["url"] = f"{base}/{addresses[url]}"
-    return made
-
-
 def _at(refusal: FhirError, place: int) -> FhirError:
     """The same refusal, saying which entry it is about."""
-    issues = refusal.issues or (Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),)
+    issues = refusal.issues or (
+        Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),
+    )
+    root = f"Bundle.entry[{place}].resource"
     located = tuple(
-        replace(issue, expression=f"Bundle.entry[{place}].resource" if not issue.expression
-                else f"Bundle.entry[{place}].resource{issue.expression.removeprefix(issue.expression.split('.')[0])}")
+        replace(issue, expression=root + issue.expression[len(issue.expression.split(".")[0]) :])
         for issue in issues
     )
-    made = type(refusal)(refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record)
-    return made
+    return type(refusal)(
+        refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record
+    )

@@ -30,14 +30,23 @@ def create(call: Call, stored: Writing, route: Route, context: Context) -> Reply
         _check_type(draft, route.type_)
         check(draft.resource, call, context)
         done = create_one(draft, stored, context)
-    stored.note(context.note(call, "create", route.type_, done.version.id_, status=201), [(done.record, done.rules)])
+    stored.note(
+        context.note(call, "create", route.type_, done.version.id_, status=201),
+        [(done.record, done.rules)],
+    )
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 
 def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -> Written:
-    """Store a checked resource under `id_`, or a new one; a document with its bytes inside is published (ITI-105)."""
+    """Store a checked resource under `id_`, or a new one; a document with its bytes inside is
+    published (ITI-105).
+    """
     id_ = id_ or context.new_id()
-    if draft.type_ == "DocumentReference" and documents.has_data(draft.resource) and context.policed:
+    if (
+        draft.type_ == "DocumentReference"
+        and documents.has_data(draft.resource)
+        and context.policed
+    ):
         return documents.publish(draft, stored, context, id_)
     if draft.type_ == "DocumentReference" and context.policed:
         documents.check_unique(draft.resource, stored, context)
@@ -47,16 +56,26 @@ def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -
 
 def _check_type(draft: Draft, type_: str) -> None:
     if draft.type_ != type_:
-        raise BadRequest(f"a {draft.type_[:100]} cannot be sent to `/{type_}`", code="invalid", expression="resourceType")
+        raise BadRequest(
+            f"a {draft.type_[:100]} cannot be sent to `/{type_}`",
+            code="invalid",
+            expression="resourceType",
+        )
 
 
 def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
-    """PUT: 200, or 201 where clients may choose ids; NotAllowed on an id the caller does not see (contract 7)."""
+    """PUT: 200, or 201 where clients may choose ids; NotAllowed on an id the caller does not see
+    (contract 7).
+    """
     binary = route.type_ == "Binary"
     draft = documents.binary_body(call, context, route.id_) if binary else read_body(call, context)
     _check_type(draft, route.type_)
     if draft.resource.get("id") != route.id_:
-        raise BadRequest(f"the id in the body is not `{route.id_}`", code="invalid", expression=f"{route.type_}.id")
+        raise BadRequest(
+            f"the id in the body is not `{route.id_}`",
+            code="invalid",
+            expression=f"{route.type_}.id",
+        )
     current = visible(stored, route.type_, route.id_)
     if current is None or current.deleted:
         return _put_new(call, draft, current, stored, route, context)
@@ -78,15 +97,27 @@ def visible(stored: Writing, type_: str, id_: str) -> Version | None:
 
 
 def _put_new(
-    call: Call, draft: Draft, current: Version | None, stored: Writing, route: Route, context: Context
+    call: Call,
+    draft: Draft,
+    current: Version | None,
+    stored: Writing,
+    route: Route,
+    context: Context,
 ) -> Reply:
     if context.policed and not stored.chooses_ids(route.type_):
-        raise NotAllowed("ids are given by the server: use POST", headers={"Allow": "GET, HEAD, PATCH, DELETE"})
+        raise NotAllowed(
+            "ids are given by the server: use POST", headers={"Allow": "GET, HEAD, PATCH, DELETE"}
+        )
     if call.header("if-match"):
-        raise PreconditionFailed(f"there is no version `{call.header('if-match')[:100]}` of this resource")
+        raise PreconditionFailed(
+            f"there is no version `{call.header('if-match')[:100]}` of this resource"
+        )
     check(draft.resource, call, context)
     done = stored.create(draft, route.id_) if current is None else stored.revive(current, draft)
-    stored.note(context.note(call, "update", route.type_, route.id_, status=201), [(done.record, done.rules)])
+    stored.note(
+        context.note(call, "update", route.type_, route.id_, status=201),
+        [(done.record, done.rules)],
+    )
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 
@@ -102,7 +133,9 @@ def conditional_patch(call: Call, stored: Writing, route: Route, context: Contex
         raise BadRequest("a conditional PATCH needs a criterion", code="required")
     found = stored.search(query, named(pairs, route.type_, context))
     if found.total != 1:
-        many = PreconditionFailed(f"{found.total} resources meet the criterion", code="multiple-matches")
+        many = PreconditionFailed(
+            f"{found.total} resources meet the criterion", code="multiple-matches"
+        )
         raise many if found.total else NotFound("nothing meets the criterion")
     return _patched(call, found.versions[0], stored, context)
 
@@ -115,7 +148,9 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     if draft.type_ == "Patient" and context.policed:
         draft = with_closing(content_of(current.body), draft, context.now)
     done = stored.update(current, draft, method="PATCH")
-    note = context.note(call, "patch", current.type_, current.id_, detail=documents.label_detail(current, draft))
+    note = context.note(
+        call, "patch", current.type_, current.id_, detail=documents.label_detail(current, draft)
+    )
     stored.note(note, [(done.record, done.rules)])
     if done.version.deleted:
         return Reply(204, headers=version_headers(done.version))
@@ -126,7 +161,9 @@ def patched_content(call: Call, current: Version, context: Context) -> dict[str,
     old = content_of(resource_text(current, current.body))
     media = split(call.header("content-type"))[0]
     if media in PATCHES:
-        new = json_patch(old, json_format.read_patch(call.body, max_depth=context.settings.max_depth))
+        new = json_patch(
+            old, json_format.read_patch(call.body, max_depth=context.settings.max_depth)
+        )
     else:
         parameters_ = read_body(call, context).resource
         if parameters_["resourceType"] != "Parameters":
@@ -146,5 +183,8 @@ def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply
         return Reply(204)
     check_if_match(call, current)
     done = stored.delete(current)
-    stored.note(context.note(call, "delete", route.type_, route.id_, status=204), [(done.record, done.rules)])
+    stored.note(
+        context.note(call, "delete", route.type_, route.id_, status=204),
+        [(done.record, done.rules)],
+    )
     return Reply(204, headers={"ETag": done.version.etag})

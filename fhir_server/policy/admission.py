@@ -21,13 +21,21 @@ class Refusal:
     rule: str
 
 
-def admission(subject: Subject, scope: Scope, *, type_: str, consults: bool, by_identifier: bool) -> Refusal | None:
-    """None when the request may go on. `by_identifier`: a search of documents by their identifier alone (TD3.1b)."""
+def admission(
+    subject: Subject, scope: Scope, *, type_: str, consults: bool, by_identifier: bool
+) -> Refusal | None:
+    """None when the request may go on. `by_identifier`: a search of documents by their identifier
+    alone (TD3.1b).
+    """
     if scope.sees_nothing():
         return Refusal("forbidden", BANNED, "R002 R003 R004 R005")
     if subject.purpose == "bris_de_glace" and not subject.reason.strip():
         return Refusal("required", "break-glass needs a reason: claim `dmp.reason`", "R114")
     indirect = subject.auth_mode == "INDIRECTE" or subject.actor in ("secretary", "system")
-    if consults and indirect and not (by_identifier or type_ == "Patient" or nature_of(type_) == "shared"):
+    if (
+        consults
+        and indirect
+        and not (by_identifier or type_ == "Patient" or nature_of(type_) == "shared")
+    ):
         return Refusal("forbidden", "no consultation with this kind of authentication", "R150")
     return None

@@ -1,4 +1,5 @@
-"""Conditions on facts: a small closed language with two readers, `holds` here and SQL in `storage.condition`.
+"""Conditions on facts: a small closed language with two readers, `holds` here and SQL in
+`storage.condition`.
 
 Facts are texts and never missing: an unknown one is an error, not a silent no.
 """
@@ -58,7 +59,8 @@ def holds(condition: Condition, facts: Mapping[str, str]) -> bool:
 
 
 def simplify(condition: Condition, known: Mapping[str, str]) -> Condition:
-    """What is left of `condition` once the facts in `known` are; ALWAYS or NEVER when nothing is."""
+    """What is left of `condition` once the facts in `known` are; ALWAYS or NEVER when nothing is.
+    """
     match condition:
         case Is(fact, value):
             return condition if fact not in known else _constant(known[fact] == value)

@@ -19,9 +19,12 @@ class Decision:
 
 
 def decide(rules: Iterable[Rule], facts: Mapping[str, str]) -> Decision:
-    """Permit only if some rule permits and none denies; `facts` holds every fact of `policy.facts`."""
+    """Permit only if some rule permits and none denies; `facts` holds every fact of `policy.facts`.
+    """
     try:
-        met = [rule for rule in rules if facts["action"] in rule.actions and holds(rule.when, facts)]
+        met = [
+            rule for rule in rules if facts["action"] in rule.actions and holds(rule.when, facts)
+        ]
     except KeyError as missing:
         return Decision(False, (f"missing-fact {missing.args[0]}",))
     denied = tuple(rule.name for rule in met if rule.effect == DENY)

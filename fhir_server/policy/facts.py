@@ -1,6 +1,7 @@
 """What the rules may know, and where each fact comes from.
 
-Every fact has a value in every case: a relation that does not exist is "no", a record that is none is "shared".
+Every fact has a value in every case: a relation that does not exist is "no", a record that is none
+is "shared".
 """
 
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import Mapping
 from fhir_server.policy.subject import Subject
 
 YES, NO = "yes", "no"
-# Record numbers that are nobody's: of shared resources, and of what belongs to a person but to no record.
+# Record numbers that are nobody's: of shared resources, and of what belongs to a person but to no
+# record.
 SHARED, UNPLACED = 0, -1
 
 # Facts of the caller and his request: known before the database is asked.
 SUBJECT_FACTS = ("actor", "purpose", "auth_mode", "sector", "asks", "action")
 # Relations of the caller to the record: rows of the table `relation`, in force now.
 RELATIONS = (
-    "holder", "representative", "attending", "equivalent", "care_team", "consented", "blocked", "opposed", "author",
+    "holder", "representative", "attending", "equivalent", "care_team", "consented", "blocked",
+    "opposed", "author",
 )
 # Facts of the record.
 RECORD_FACTS = ("state", "of_age")
@@ -24,7 +27,9 @@ STATES = ("open", "closed", "before", "deceased", "shared")
 # Facts of the row asked for.
 ROW_FACTS = ("nature", "own", "masked", "veiled_holder", "veiled_representatives")
 
-NATURES = ("document", "list", "patient", "consent", "team", "relative", "trace", "clinical", "shared")
+NATURES = (
+    "document", "list", "patient", "consent", "team", "relative", "trace", "clinical", "shared",
+)
 
 _NATURE_OF = {
     "DocumentReference": "document",
@@ -40,26 +45,31 @@ _NATURE_OF = {
 # Resources of nobody in particular: the operator writes them, every admitted actor reads them.
 SHARED_TYPES = frozenset(
     {
-        "ActivityDefinition", "CapabilityStatement", "CatalogEntry", "ChargeItemDefinition", "CodeSystem",
-        "CompartmentDefinition", "ConceptMap", "Device", "DeviceDefinition", "DeviceMetric", "EffectEvidenceSynthesis",
-        "Endpoint", "EventDefinition", "Evidence", "EvidenceVariable", "ExampleScenario", "GraphDefinition",
-        "HealthcareService", "ImplementationGuide", "InsurancePlan", "Library", "Location", "Measure", "Medication",
-        "MedicationKnowledge", "MessageDefinition", "MedicinalProduct", "MedicinalProductAuthorization",
-        "MedicinalProductContraindication", "MedicinalProductIndication", "MedicinalProductIngredient",
-        "MedicinalProductInteraction", "MedicinalProductManufactured", "MedicinalProductPackaged",
-        "MedicinalProductPharmaceutical", "MedicinalProductUndesirableEffect", "NamingSystem", "ObservationDefinition",
-        "OperationDefinition", "Organization", "OrganizationAffiliation", "PlanDefinition", "Practitioner",
-        "PractitionerRole", "Questionnaire", "ResearchDefinition", "ResearchElementDefinition", "ResearchStudy",
-        "RiskEvidenceSynthesis", "SearchParameter", "SpecimenDefinition", "StructureDefinition", "StructureMap",
-        "Substance", "SubstanceNucleicAcid", "SubstancePolymer", "SubstanceProtein",
-        "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification", "TerminologyCapabilities",
-        "TestReport", "TestScript", "ValueSet",
+        "ActivityDefinition", "CapabilityStatement", "CatalogEntry", "ChargeItemDefinition",
+        "CodeSystem", "CompartmentDefinition", "ConceptMap", "Device", "DeviceDefinition",
+        "DeviceMetric", "EffectEvidenceSynthesis", "Endpoint", "EventDefinition", "Evidence",
+        "EvidenceVariable", "ExampleScenario", "GraphDefinition", "HealthcareService",
+        "ImplementationGuide", "InsurancePlan", "Library", "Location", "Measure", "Medication",
+        "MedicationKnowledge", "MessageDefinition", "MedicinalProduct",
+        "MedicinalProductAuthorization", "MedicinalProductContraindication",
+        "MedicinalProductIndication", "MedicinalProductIngredient", "MedicinalProductInteraction",
+        "MedicinalProductManufactured", "MedicinalProductPackaged",
+        "MedicinalProductPharmaceutical", "MedicinalProductUndesirableEffect", "NamingSystem",
+        "ObservationDefinition", "OperationDefinition", "Organization", "OrganizationAffiliation",
+        "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire", "ResearchDefinition",
+        "ResearchElementDefinition", "ResearchStudy", "RiskEvidenceSynthesis", "SearchParameter",
+        "SpecimenDefinition", "StructureDefinition", "StructureMap", "Substance",
+        "SubstanceNucleicAcid", "SubstancePolymer", "SubstanceProtein",
+        "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification",
+        "TerminologyCapabilities", "TestReport", "TestScript", "ValueSet",
     }
 )
 
 
 def nature_of(type_: str) -> str:
-    """How the rules call a resource type; what is neither shared nor named is clinical data of a person."""
+    """How the rules call a resource type; what is neither shared nor named is clinical data of a
+    person.
+    """
     return "shared" if type_ in SHARED_TYPES else _NATURE_OF.get(type_, "clinical")
 
 
@@ -98,7 +108,9 @@ class RowFacts:
 
 
 def subject_facts(subject: Subject, *, action: str, asks: str = "other") -> Mapping[str, str]:
-    """The facts of the caller and his request; `asks` is `identifier` for a search of documents by identifier alone."""
+    """The facts of the caller and his request; `asks` is `identifier` for a search of documents by
+    identifier alone.
+    """
     return {
         "actor": subject.actor,
         "purpose": subject.purpose,

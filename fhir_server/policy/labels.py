@@ -12,7 +12,10 @@ from typing import Any, Iterator, Mapping
 from fhir_server.policy.relations import identifier_text, national_identifiers
 from fhir_server.policy.subject import INS_SYSTEMS, Subject
 
-VISIBILITY = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
+VISIBILITY = (
+    "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/"
+    "TRE-A07-StatutVisibiliteDocument"
+)
 VISIBILITY_OID = "urn:oid:1.2.250.1.213.1.1.4.13"
 MASKED, VEILED, SECRET = "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"
 FLAGS = frozenset({MASKED, VEILED, SECRET})
@@ -53,7 +56,9 @@ def labels(document: Resource) -> Labels:
 
 
 def label_problem(document: Resource) -> str:
-    """Why the labels of a document cannot be: "" when they can. Exactly one of N, R, V and any of the three flags."""
+    """Why the labels of a document cannot be: "" when they can. Exactly one of N, R, V and any of
+    the three flags.
+    """
     levels, unknown = [], []
     for label in document.get("securityLabel", ()):
         for coding in label.get("coding", ()):
@@ -64,7 +69,9 @@ def label_problem(document: Resource) -> str:
                 unknown.append(f"{system}|{code}")
     if unknown:
         return f"no such label in this record: `{unknown[0]}`"
-    return "" if len(levels) == 1 else "one of N, R and V is needed in `securityLabel`, and one only"
+    return (
+        "" if len(levels) == 1 else "one of N, R and V is needed in `securityLabel`, and one only"
+    )
 
 
 def owners_of(resource: Resource, subject: Subject) -> tuple[str, ...]:
@@ -99,25 +106,34 @@ def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource])
         return
     yield from national_identifiers(target)
     if target["resourceType"] == "Patient":
-        yield from (identifier_text(i) for i in target.get("identifier", ()) if i.get("system") in INS_SYSTEMS)
+        yield from (
+            identifier_text(i)
+            for i in target.get("identifier", ())
+            if i.get("system") in INS_SYSTEMS
+        )
     for part in ("practitioner", "organization"):
         if part in target:
             yield from _identified(target[part], contained)
 
 
 def release(deposited: int) -> int:
-    """When a document hidden from its holder is released: one calendar month after the deposit (ms), R.1111-53 al.2.
+    """When a document hidden from its holder is released: one calendar month after the deposit
+    (ms), R.1111-53 al.2.
 
     31 January + 1 month is the last day of February; days are counted in UTC.
     """
     at = datetime.fromtimestamp(deposited / 1000, UTC)
     year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
     day = min(at.day, monthrange(year, month)[1])
-    return deposited + int((at.replace(year=year, month=month, day=day) - at).total_seconds()) * 1000
+    return (
+        deposited + int((at.replace(year=year, month=month, day=day) - at).total_seconds()) * 1000
+    )
 
 
 def birth_of_age(now: int, years: int) -> int:
-    """The latest birth (ms) of who is `years` old at `now`; born on 29 February, one comes of age on 1 March."""
+    """The latest birth (ms) of who is `years` old at `now`; born on 29 February, one comes of age
+    on 1 March.
+    """
     return _birth_of_age(now // 86_400_000, years)
 
 
@@ -125,5 +141,9 @@ def birth_of_age(now: int, years: int) -> int:
 def _birth_of_age(day: int, years: int) -> int:
     today = date(1970, 1, 1) + timedelta(days=day)
     year = max(today.year - years, 1)
-    born = date(year, 3, 1) - timedelta(days=1) if (today.month, today.day) == (2, 29) else today.replace(year=year)
+    born = (
+        date(year, 3, 1) - timedelta(days=1)
+        if (today.month, today.day) == (2, 29)
+        else today.replace(year=year)
+    )
     return int((born - date(1970, 1, 1)).days + 1) * 86_400_000 - 1

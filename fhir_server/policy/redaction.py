@@ -1,13 +1,16 @@
-"""Which parts of a resource lead to documents, and the resource without those that lead to hidden ones.
+"""Which parts of a resource lead to documents, and the resource without those that lead to hidden
+ones.
 
-`contract.md` section 7, lists of references: entries that lead to hidden documents are left out, in every version.
+`contract.md` section 7, lists of references: entries that lead to hidden documents are left out, in
+every version.
 """
 
 from typing import Any, Iterator, Mapping
 
 Resource = Mapping[str, Any]
 
-# Type → the list element whose items may lead to a document, and where in the item the reference stands.
+# Type → the list element whose items may lead to a document, and where in the item the reference
+# stands.
 LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "List": (("entry", "item"),),
     "DocumentReference": (("relatesTo", "target"),),
@@ -38,7 +41,9 @@ def without(resource: Resource, hidden: frozenset[tuple[str, str]]) -> dict[str,
 
 
 def _holder(resource: Resource, path: tuple[str, ...]) -> tuple[str, ...]:
-    """The names down to the list; all but the last name of `path`, or all of it when it is one name."""
+    """The names down to the list; all but the last name of `path`, or all of it when it is one
+    name.
+    """
     return path[:-1] if len(path) > 1 else path
 
 
@@ -55,7 +60,9 @@ def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] 
     return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in HIDABLE else None
 
 
-def _prune(resource: dict[str, Any], path: tuple[str, ...], hidden: frozenset[tuple[str, str]]) -> None:
+def _prune(
+    resource: dict[str, Any], path: tuple[str, ...], hidden: frozenset[tuple[str, str]]
+) -> None:
     names = _holder(resource, path)
     holder = resource
     for name in names[:-1]:
@@ -74,9 +81,19 @@ def _prune(resource: dict[str, Any], path: tuple[str, ...], hidden: frozenset[tu
 
 
 def minimal_patient(patient: Resource, extensions: frozenset[str]) -> dict[str, Any]:
-    """What any professional may know of a Patient: identity, whether the record is open, the closing, the doctor."""
-    kept = {name: patient[name] for name in ("resourceType", "id", "meta", "identifier", "active") if name in patient}
-    shown = [extension for extension in patient.get("extension", ()) if extension.get("url") in extensions]
+    """What any professional may know of a Patient: identity, whether the record is open, the
+    closing, the doctor.
+    """
+    kept = {
+        name: patient[name]
+        for name in ("resourceType", "id", "meta", "identifier", "active")
+        if name in patient
+    }
+    shown = [
+        extension
+        for extension in patient.get("extension", ())
+        if extension.get("url") in extensions
+    ]
     if shown:
         kept["extension"] = shown
     meta = dict(kept.get("meta", {}))

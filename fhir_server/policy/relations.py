@@ -1,6 +1,8 @@
-"""From stored resources to the relations the rules know: who is holder, attending doctor, team member, consenting, blocked.
+"""From stored resources to the relations the rules know: who is holder, attending doctor, team
+member, consenting, blocked.
 
-`contract.md` sections 4 and 7 of the design: rights go by PS_IdNat and Struct_IdNat, logical or through the resource.
+`contract.md` sections 4 and 7 of the design: rights go by PS_IdNat and Struct_IdNat, logical or
+through the resource.
 """
 
 from dataclasses import dataclass
@@ -30,7 +32,8 @@ Who = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`actor` (`system|value`) is `kind` to the record from `since` until `until` (ms, half-open)."""
+    """`actor` (`system|value`) is `kind` to the record from `since` until `until` (ms, half-open).
+    """
 
     actor: str
     kind: str
@@ -49,7 +52,8 @@ def national_identifiers(resource: Resource) -> tuple[str, ...]:
     return tuple(
         identifier_text(identifier)
         for identifier in resource.get("identifier", ())
-        if identifier.get("system") in (PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM) and identifier.get("value")
+        if identifier.get("system") in (PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM)
+        and identifier.get("value")
     )
 
 
@@ -99,7 +103,12 @@ def _team(team: Resource, who: Who) -> Iterator[Relation]:
 def _consent(consent: Resource, who: Who) -> Iterator[Relation]:
     kind, wanted = CONSENT_KINDS.get(consent_type(consent), ("", ""))
     provision = consent.get("provision", {})
-    if not kind or consent.get("status") != "active" or provision.get("type") != wanted or not is_understood(consent):
+    if (
+        not kind
+        or consent.get("status") != "active"
+        or provision.get("type") != wanted
+        or not is_understood(consent)
+    ):
         return
     since, until = _interval(provision.get("period"))
     for named in provision.get("actor", ()):
@@ -111,17 +120,22 @@ UNDERSTOOD = frozenset({"type", "period", "actor", "action", "purpose", "id", "e
 
 
 def is_understood(consent: Resource) -> bool:
-    """Whether a consent says nothing beyond what the rules can honour: no exceptions, no classes, no single data.
+    """Whether a consent says nothing beyond what the rules can honour: no exceptions, no classes,
+    no single data.
 
     A permission narrower than we can honour must not open more than it says.
     """
     provision = consent.get("provision", {})
     permits = provision.get("type") == "permit"
-    return not permits or (set(provision) <= UNDERSTOOD and _access(provision) and _treatment(provision))
+    return not permits or (
+        set(provision) <= UNDERSTOOD and _access(provision) and _treatment(provision)
+    )
 
 
 def _access(provision: Mapping[str, Any]) -> bool:
-    codes = {c.get("code") for action in provision.get("action", ()) for c in action.get("coding", ())}
+    codes = {
+        c.get("code") for action in provision.get("action", ()) for c in action.get("coding", ())
+    }
     return not codes or "access" in codes
 
 
@@ -138,7 +152,8 @@ def _interval(value: Mapping[str, Any] | None) -> tuple[int, int]:
 
 
 def record_state(patient: Resource) -> str:
-    """open, closed, before (not opened, or opposed) or deceased; `contract.md` section 7, Record."""
+    """open, closed, before (not opened, or opposed) or deceased; `contract.md` section 7, Record.
+    """
     if patient.get("deceasedBoolean") is True or "deceasedDateTime" in patient:
         return "deceased"
     if patient.get("active", True):

@@ -1,6 +1,8 @@
-"""The second reader's half of the rules: what is left once the caller is known, the condition of his visible rows.
+"""The second reader's half of the rules: what is left once the caller is known, the condition of
+his visible rows.
 
-`condition` is what SQL filters by; it permits exactly where `decide` does (tests/test_agreement.py).
+`condition` is what SQL filters by; it permits exactly where `decide` does
+(tests/test_agreement.py).
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition,
 from fhir_server.policy.facts import NATURES, NO, RELATIONS, YES, nature_of
 from fhir_server.policy.rules import DENY, PERMIT, RuleSet
 from fhir_server.policy.subject import Subject
-
 
 NO_RULES = RuleSet("none", ())
 
@@ -28,7 +29,8 @@ class Left:
 class Scope:
     """What one caller may see: built from the rules and his facts, read by `storage.rows`.
 
-    `known`: the facts of the caller and his request. `me`: the identifiers that relations and authors are compared with.
+    `known`: the facts of the caller and his request. `me`: the identifiers that relations and
+    authors are compared with.
     """
 
     rules: RuleSet
@@ -44,7 +46,9 @@ class Scope:
 
     @classmethod
     def all_rows(cls, *, because: str) -> "Scope":
-        """No filter at all: for migrations, the loader and `FHIR_POLICY=off`; the reason is mandatory."""
+        """No filter at all: for migrations, the loader and `FHIR_POLICY=off`; the reason is
+        mandatory.
+        """
         return cls(NO_RULES, {}, (), everything=True, because=because)
 
     def condition(self, type_: str) -> Condition:
@@ -57,20 +61,37 @@ class Scope:
         return visible(self.rules, frozenset(self.known.items()), nature)
 
     def permits(self, type_: str) -> tuple[Left, ...]:
-        """The permitting rules that may still hold: which of them settled an access goes into its trace."""
-        return () if self.everything else permitting(self.rules, frozenset(self.known.items()), nature_of(type_))
+        """The permitting rules that may still hold: which of them settled an access goes into its
+        trace.
+        """
+        return (
+            ()
+            if self.everything
+            else permitting(self.rules, frozenset(self.known.items()), nature_of(type_))
+        )
 
     def access(self, type_: str) -> Condition:
-        """When the caller has any right in a record: an ordinary document, or the type asked for, would be visible.
+        """When the caller has any right in a record: an ordinary document, or the type asked for,
+        would be visible.
 
         Own documents count if there are any (relation `author`).
         """
         natures = ("document", nature_of(type_))
         ordinary = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
         parts: list[Condition] = [
-            AnyOf((simplify(self.of_nature(nature), ordinary | {"own": NO}),
-                   AllOf((Is("author", YES), simplify(self.of_nature(nature), ordinary | {"own": YES})))))
-            for nature in natures if nature != "trace"
+            AnyOf(
+                (
+                    simplify(self.of_nature(nature), ordinary | {"own": NO}),
+                    AllOf(
+                        (
+                            Is("author", YES),
+                            simplify(self.of_nature(nature), ordinary | {"own": YES}),
+                        )
+                    ),
+                )
+            )
+            for nature in natures
+            if nature != "trace"
         ]
         if "trace" in natures:
             parts.append(simplify(self.of_nature("trace"), ordinary | {"own": NO}))
@@ -89,7 +110,9 @@ class Scope:
 
 
 def of_nature(nature: str) -> dict[str, str]:
-    """What the nature of a row alone settles: shared rows belong to no record, and only what is filed has labels."""
+    """What the nature of a row alone settles: shared rows belong to no record, and only what is
+    filed has labels.
+    """
     facts = {"nature": nature}
     if nature == "shared":
         facts |= dict.fromkeys(RELATIONS, NO) | {"state": "shared", "of_age": YES, "own": NO}
@@ -99,7 +122,9 @@ def of_nature(nature: str) -> dict[str, str]:
 
 
 def is_own(nature: str, owners: str, me: Sequence[str]) -> bool:
-    """Whether `owners`, one identifier a line, names the caller; a trace belongs to the person alone, not his house."""
+    """Whether `owners`, one identifier a line, names the caller; a trace belongs to the person
+    alone, not his house.
+    """
     if nature == "trace":
         return bool(me) and owners == f"\n{me[0]}\n"
     return any(f"\n{identifier}\n" in owners for identifier in me)

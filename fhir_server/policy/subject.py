@@ -6,8 +6,19 @@
 from dataclasses import dataclass
 
 ACTORS = (
-    "holder", "representative", "professional", "secretary", "system", "operator", "host",
-    "insurer", "employer", "trusted-person", "heir", "expert", "eu-professional",
+    "holder",
+    "representative",
+    "professional",
+    "secretary",
+    "system",
+    "operator",
+    "host",
+    "insurer",
+    "employer",
+    "trusted-person",
+    "heir",
+    "expert",
+    "eu-professional",
 )
 INS_SYSTEMS = (
     "urn:oid:1.2.250.1.213.1.4.8",  # INS-NIR
@@ -29,7 +40,9 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The caller; identifiers are written `system|value`, and "" stands for what the token does not say."""
+    """The caller; identifiers are written `system|value`, and "" stands for what the token does not
+    say.
+    """
 
     actor: str  # one of ACTORS
     identifier: str
@@ -49,6 +62,10 @@ class Subject:
 
     @property
     def me(self) -> tuple[str, ...]:
-        """The identifiers that relations and authors are compared with: the person, and for professionals the house."""
-        houses = (self.organization,) if self.actor in ("professional", "secretary", "system") else ()
+        """The identifiers that relations and authors are compared with: the person, and for
+        professionals the house.
+        """
+        houses = (
+            (self.organization,) if self.actor in ("professional", "secretary", "system") else ()
+        )
         return tuple(identifier for identifier in (self.identifier, *houses) if identifier)

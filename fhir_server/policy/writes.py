@@ -1,7 +1,8 @@
-"""What a write does, in the words of the rules: the acts it consists of, from the old and the new content.
+"""What a write does, in the words of the rules: the acts it consists of, from the old and the new
+content.
 
-Design, `domain.md` 4.6 (what PATCH may change) and `contract.md` section 7. Anything a write would change beyond its acts is
-refused with 405: what no rule speaks of cannot be done.
+Design, `domain.md` 4.6 (what PATCH may change) and `contract.md` section 7. Anything a write would
+change beyond its acts is refused with 405: what no rule speaks of cannot be done.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from fhir_server.policy.subject import Subject
 Resource = Mapping[str, Any]
 
 # The types of documents that a holder writes himself (TRE_A05 and LOINC), R.1111-42 1° c.
-HOLDER_TYPES = frozenset({"EXPPAT_1", "EXPPAT_2", "EXPPAT_3", "74465-6"} | {f"DOCPAT{n:02}" for n in range(1, 10)})
+HOLDER_TYPES = frozenset(
+    {"EXPPAT_1", "EXPPAT_2", "EXPPAT_3", "74465-6"} | {f"DOCPAT{n:02}" for n in range(1, 10)}
+)
 REIMBURSEMENT = "REMB"
 DELETED = "entered-in-error"
 FREE = frozenset({"meta", "text", "id"})  # no content of their own
@@ -31,7 +34,8 @@ class Act:
 
 
 def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
-    """The acts of creating `new`; NotAllowed or Unprocessable where no rule could ever permit it."""
+    """The acts of creating `new`; NotAllowed or Unprocessable where no rule could ever permit it.
+    """
     type_ = new["resourceType"]
     match nature_of(type_):
         case "shared":
@@ -62,8 +66,10 @@ def _declared(consent: Resource) -> str:
     if type_ in ("dmp-mask", "dmp-minor-secret"):
         label = MASKED if type_ == "dmp-mask" else SECRET
         raise Unprocessable(
-            f"`{type_}` is a view of labels: put `{label}` into `securityLabel` of the document instead",
-            code="business-rule", expression="Consent.category",
+            f"`{type_}` is a view of labels: put `{label}` into `securityLabel` of the document "
+            "instead",
+            code="business-rule",
+            expression="Consent.category",
         )
     return type_ or "unknown"
 
@@ -74,14 +80,18 @@ def change(old: Resource, new: Resource) -> tuple[Act, ...]:
         case "shared":
             return (Act("publish"),)
         case "patient":
-            return (Act("administer", "closing" if _only(old, new, "active", CLOSING) else "other"),)
+            return (
+                Act("administer", "closing" if _only(old, new, "active", CLOSING) else "other"),
+            )
         case "relative":
             return (Act("administer"),)
         case "team":
             return (Act("team", _team_change(old, new)),)
         case "consent":
             if consent_type(old) != consent_type(new) or old.get("patient") != new.get("patient"):
-                raise Unprocessable("a consent keeps its type and its patient", code="business-rule")
+                raise Unprocessable(
+                    "a consent keeps its type and its patient", code="business-rule"
+                )
             return (Act("declare", _declared(new)),)
         case "document" if old["resourceType"] == "DocumentReference":
             return _document_change(old, new)
@@ -111,14 +121,23 @@ def _team_change(old: Resource, new: Resource) -> str:
     before, after = old.get("participant", []), new.get("participant", [])
     if differing == {"participant"} and all(p in after for p in before):
         return "add-member"
-    ended = differing <= {"participant", "status"} and new.get("status") in (old.get("status"), "inactive")
+    ended = differing <= {"participant", "status"} and new.get("status") in (
+        old.get("status"),
+        "inactive",
+    )
     return "remove-member" if ended and all(p in before for p in after) else "write"
 
 
 def _document_change(old: Resource, new: Resource) -> tuple[Act, ...]:
-    """Status, labels and the archive mark: the three elements that may change (405 for any other)."""
-    if _differing(old, new) - {"status", "securityLabel", "extension"} or _others(old, ARCHIVED) != _others(new, ARCHIVED):
-        raise NotAllowed("only `status`, `securityLabel` and the extension isArchived of a document can be changed")
+    """Status, labels and the archive mark: the three elements that may change (405 for any other).
+    """
+    if _differing(old, new) - {"status", "securityLabel", "extension"} or _others(
+        old, ARCHIVED
+    ) != _others(new, ARCHIVED):
+        raise NotAllowed(
+            "only `status`, `securityLabel` and the extension isArchived of a document can be "
+            "changed"
+        )
     acts: list[Act] = []
     if old.get("extension") != new.get("extension"):
         acts.append(Act("archive"))
@@ -133,7 +152,8 @@ def _label_change(old: Resource, new: Resource) -> list[Act]:
     added, taken = after - before, before - after
     if VEILED in added:
         raise Unprocessable(
-            f"`{VEILED}` can be set when a document is deposited, not later", code="business-rule",
+            f"`{VEILED}` can be set when a document is deposited, not later",
+            code="business-rule",
             expression="DocumentReference.securityLabel",
         )
     acts = []

@@ -1,7 +1,7 @@
 """Documents that replace others: a version that is hidden hides those it replaced.
 
-`contract.md` section 7, Documents: a flag on a document that replaced others is put on those too, and taken off with it, in
-the same transaction; a document that replaces a masked one is masked.
+`contract.md` section 7, Documents: a flag on a document that replaced others is put on those too,
+and taken off with it, in the same transaction; a document that replaces a masked one is masked.
 """
 
 from typing import Any, Mapping
@@ -18,17 +18,24 @@ def replaced_by(document: Resource, base: str) -> list[str]:
     """Ids of the documents of this server that `document` says it replaces."""
     texts = [
         relation.get("target", {}).get("reference", "")
-        for relation in document.get("relatesTo", ()) if relation.get("code") == "replaces"
+        for relation in document.get("relatesTo", ())
+        if relation.get("code") == "replaces"
     ]
     targets = [local(text, base) for text in texts]
-    return [target.id_ for target in targets if target is not None and target.type_ == "DocumentReference"]
+    return [
+        target.id_
+        for target in targets
+        if target is not None and target.type_ == "DocumentReference"
+    ]
 
 
 def with_flags(document: Resource, added: frozenset[str], taken: frozenset[str]) -> dict[str, Any]:
     """`document` with these visibility labels more, and these less; others stay as they are."""
     kept = []
     for label in document.get("securityLabel", ()):
-        codings = [c for c in label.get("coding", ()) if not (_is_visibility(c) and c.get("code") in taken)]
+        codings = [
+            c for c in label.get("coding", ()) if not (_is_visibility(c) and c.get("code") in taken)
+        ]
         if codings or "coding" not in label:
             kept.append(label | {"coding": codings} if "coding" in label else label)
     missing = sorted(added - flags(document))

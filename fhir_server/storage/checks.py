@@ -1,23 +1,96 @@
-"""What a write must fit before it lies down: labels that can be, consents that can be honoured, references that lead somewhere.
+"""What a write must fit before it lies down: labels that can be, consents that can be honoured,
+references that lead somewhere.
 
-`contract.md` section 7: a reference to something hidden is treated and worded like one to something that does not exist.
+`contract.md` section 7: a reference to something hidden is treated and worded like one to something
+that does not exist.
 """
 
 from hashlib import blake2b
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import FhirError, Unprocessable
-from fhir_server.policy.labels import label_problem
+from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
+from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, relations_of
+from fhir_server.policy.scope import is_own
+from fhir_server.search.extract import Index
 from fhir_server.storage.content import local, reference_texts
-from fhir_server.storage.place import who
+from fhir_server.storage.place import patient_of, who
+from fhir_server.storage.read import facts_of
 from fhir_server.storage.repository import Repository
+from fhir_server.storage.rows import Named
+from fhir_server.storage.version import Version
+from fhir_server.storage.write import Facts
+
+OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
 
 class Checking(Repository):
-    """A repository that can check what is about to be written; `enforce`: whether references must lead somewhere."""
+    """A repository that can check what is about to be written; `enforce`: whether references must
+    lead somewhere.
+    """
 
     enforce: bool = True
+
+    def facts_of(self, current: Version) -> Facts:
+        owners, masked, veiled_until, secret = facts_of(self.session, current.type_, current.id_)
+        return Facts(tuple(owners.split("\n")[1:-1]), masked, veiled_until, secret)
+
+    def _known(self, type_: str, facts: Facts) -> RowFacts:
+        return self.row_facts(
+            type_,
+            facts.columns()["owners"],
+            facts.masked,
+            facts.veiled_until,
+            facts.veiled_representatives,
+        )
+
+    def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
+        """The facts of a row about to be: own when its author is the caller, or of his house."""
+        nature = nature_of(type_)
+        lines = Facts(owners).columns()["owners"]
+        collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
+        return RowFacts(nature, collected or is_own(nature, lines, self.subject.me))
+
+    def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
+        if standing.record == SHARED:
+            return ()
+        if resource["resourceType"] == "Consent":
+            named = who(self.session, resource, base=self.house.base)
+            actors = resource.get("provision", {}).get("actor", ())
+            return tuple(sorted({i for actor in actors for i in named(actor.get("reference", {}))}))
+        return owners_of(resource, self.subject)
+
+    def _facts(
+        self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None
+    ) -> Facts:
+        if resource["resourceType"] != "DocumentReference":
+            return Facts(owners)
+        found = labels(resource)
+        until = release(self.moment.now) if veiled_until is None else veiled_until
+        return Facts(owners, found.masked, until if found.veiled else 0, found.secret)
+
+    def _standing_for(self, resource: Mapping[str, Any], type_: str, index: Index) -> Standing:
+        """Whose record a new resource goes into, and the caller's place there."""
+        nature = nature_of(type_)
+        if nature == "shared" or type_ == "Patient":
+            return OF_NOBODY
+        named = patient_of(resource, index, base=self.house.base)
+        standing = self.standing(named) if named else None
+        if standing is not None:
+            return standing
+        if self.house.rules is None:
+            return Standing(UNPLACED, "unplaced", True, frozenset())
+        if not named:
+            raise Unprocessable(
+                f"a {type_} must say whose it is", code="required", expression=f"{type_}.subject"
+            )
+        raise leads_nowhere(resource, type_)
+
+    def _standing_of(self, current: Version) -> Standing:
+        if current.record in (SHARED, UNPLACED):
+            return Standing(current.record, "shared", True, frozenset())
+        return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
 
     def _check(self, resource: Mapping[str, Any], record: int) -> None:
         """Labels that can be, consents that can be honoured, references that lead somewhere."""
@@ -26,7 +99,9 @@ class Checking(Repository):
         if resource["resourceType"] == "DocumentReference" and self.house.rules:
             problem = label_problem(resource)
             if problem:
-                raise Unprocessable(problem, code="code-invalid", expression="DocumentReference.securityLabel")
+                raise Unprocessable(
+                    problem, code="code-invalid", expression="DocumentReference.securityLabel"
+                )
         if self.enforce:
             self._check_references(resource)
 
@@ -38,19 +113,25 @@ class Checking(Repository):
         named = list(relations_of(consent, who(self.session, consent, base=self.house.base)))
         if not any(relation.since < relation.until for relation in named):
             raise Unprocessable(
-                "a denial names whom it denies by PS_IdNat or Struct_IdNat, and is of type deny", code="business-rule",
+                "a denial names whom it denies by PS_IdNat or Struct_IdNat, and is of type deny",
+                code="business-rule",
                 expression="Consent.provision.actor",
             )
         for relation in named if consent_type(consent) == "dmp-pro-block" else ():
             if self.is_attending(record, relation.actor):
                 raise Unprocessable(
-                    "the attending doctor cannot be blocked: declare another attending doctor first",
-                    code="business-rule", expression="Consent.provision.actor", rule="R041", record=record,
+                    "the attending doctor cannot be blocked: declare another attending doctor "
+                    "first",
+                    code="business-rule",
+                    expression="Consent.provision.actor",
+                    rule="R041",
+                    record=record,
                 )
 
     def is_attending(self, record: int, actor: str) -> bool:
         rows = self.session.rows(
-            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = 'attending'",
+            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = "
+            "'attending'",
             {"record": record, "actor": actor},
         )
         return bool(rows)
@@ -66,7 +147,11 @@ class Checking(Repository):
             raise nothing_there(wanted[address])
 
     def patient_of_record(self, record: int) -> str:
-        return str(self.session.rows("SELECT patient FROM record WHERE number = :number", {"number": record})[0][0])
+        return str(
+            self.session.rows(
+                "SELECT patient FROM record WHERE number = :number", {"number": record}
+            )[0][0]
+        )
 
     def lock(self, name: str) -> None:
         """Wait for whoever else is writing under this name; until the end of the transaction."""
@@ -78,7 +163,9 @@ class Checking(Repository):
 
 def nothing_there(reference: str) -> FhirError:
     """A reference to what does not exist, or not for this caller: one wording (contract 7)."""
-    return Unprocessable(f"`{reference[:100]}` leads to nothing that can be referred to", code="not-found")
+    return Unprocessable(
+        f"`{reference[:100]}` leads to nothing that can be referred to", code="not-found"
+    )
 
 
 def leads_nowhere(resource: Mapping[str, Any], type_: str) -> FhirError:

@@ -6,7 +6,20 @@
 from typing import assert_never
 
 from fhir_server.search.query import (
-    AllOf, AnyOf, Criterion, DateIs, HasKey, IdIs, LedBy, Leads, Not, Nothing, NumberIs, Prefix, StringIs, UpdatedIs,
+    AllOf,
+    AnyOf,
+    Criterion,
+    DateIs,
+    HasKey,
+    IdIs,
+    Leads,
+    LedBy,
+    Not,
+    Nothing,
+    NumberIs,
+    Prefix,
+    StringIs,
+    UpdatedIs,
 )
 from fhir_server.storage.rows import Rows
 
@@ -26,10 +39,14 @@ LAST = "\U0010ffff"  # sorts after every text that begins alike
 
 
 class Compiler:
-    """WHERE clauses for one statement; `narrow` when the rows are few (one record), so that they are probed one by one."""
+    """WHERE clauses for one statement; `narrow` when the rows are few (one record), so that they
+    are probed one by one.
+    """
 
     def __init__(self, rows: Rows, identity: frozenset[int] = frozenset()) -> None:
-        """`identity`: the keys by which everybody may know the Patients that are named (an exact INS, for professionals)."""
+        """`identity`: the keys by which everybody may know the Patients that are named (an exact
+        INS, for professionals).
+        """
         self.rows, self.identity = rows, identity
         self.narrow = bool(rows.named)
         self.aliases = 0
@@ -81,7 +98,8 @@ class Compiler:
     def _among(self, table: str, alias: str, parameter: int, test: str) -> str:
         number = self.rows.add("par", parameter)
         if self.narrow:
-            return f"EXISTS (SELECT 1 FROM {table} v WHERE v.pk = {alias}.pk AND v.parameter = {number} AND {test})"
+            row = f"v.pk = {alias}.pk AND v.parameter = {number}"
+            return f"EXISTS (SELECT 1 FROM {table} v WHERE {row} AND {test})"
         return f"{alias}.pk IN (SELECT v.pk FROM {table} v WHERE v.parameter = {number} AND {test})"
 
     def _text(self, how: str, text: str) -> str:
@@ -113,18 +131,23 @@ class Compiler:
             inner = self.where(to, target, type_)
             steps.append(
                 f"{alias}.pk IN (SELECT {target}_f.pk FROM {seen.source}, reference {target}_f"
-                f" WHERE {target}.type = '{type_}' AND NOT {target}.deleted AND {seen.where} AND {inner}"
+                f" WHERE {target}.type = '{type_}' AND NOT {target}.deleted AND {seen.where} AND "
+                f"{inner}"
                 f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
                 f" AND {target}_f.parameter = {number})"
             )
         return f"({' OR '.join(steps)})" if steps else "1 = 0"
 
-    def _led_by(self, source_type: str, parameter: int, to: Criterion, alias: str, type_: str) -> str:
+    def _led_by(
+        self, source_type: str, parameter: int, to: Criterion, alias: str, type_: str
+    ) -> str:
         number, source = self.rows.add("par", parameter), self._alias()
         seen = self.rows.visible(source, source_type)
         inner = self.where(to, source, source_type)
         return (
             f"{alias}.id IN (SELECT {source}_f.target_id FROM {seen.source}, reference {source}_f"
-            f" WHERE {source}.type = '{source_type}' AND NOT {source}.deleted AND {seen.where} AND {inner}"
-            f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND {source}_f.target_type = '{type_}')"
+            f" WHERE {source}.type = '{source_type}' AND NOT {source}.deleted AND {seen.where} "
+            f"AND {inner}"
+            f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "
+            f"{source}_f.target_type = '{type_}')"
         )

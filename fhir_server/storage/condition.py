@@ -1,4 +1,5 @@
-"""The second reader of the rules: a policy condition as SQL over a row, its record and the caller's relations to it.
+"""The second reader of the rules: a policy condition as SQL over a row, its record and the caller's
+relations to it.
 
 Every fact is NOT NULL, so that SQL and `policy.condition.holds` never disagree over an unknown.
 """
@@ -37,7 +38,9 @@ def _joined(word: str, parts: list[str], empty: str) -> str:
 
 
 class Names(NamedTuple):
-    """Where SQL finds the state of the record, the birth of its holder, and the caller's relations as bits."""
+    """Where SQL finds the state of the record, the birth of its holder, and the caller's relations
+    as bits.
+    """
 
     state: str
     born: str
@@ -45,7 +48,9 @@ class Names(NamedTuple):
 
 
 def row_fact(alias: str, *, nature: str, me: int, position: str, names: Names) -> Fact:
-    """How the facts of row `alias` are read; `me`: how many identifiers the caller has; `position`: strpos or instr."""
+    """How the facts of row `alias` are read; `me`: how many identifiers the caller has; `position`:
+    strpos or instr.
+    """
 
     def own() -> str:
         if nature == "trace":

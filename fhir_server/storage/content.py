@@ -11,7 +11,9 @@ Resource = Mapping[str, Any]
 
 
 def content_of(body: bytes) -> dict[str, Any]:
-    """A stored JSON text as a resource; what lies in the store has been checked, however deep it is."""
+    """A stored JSON text as a resource; what lies in the store has been checked, however deep it
+    is.
+    """
     return read(bytes(body), max_depth=1_000_000)
 
 
@@ -43,9 +45,11 @@ def byte_addresses(document: Resource, base: str) -> list[tuple[str, str]]:
 
 
 def birth(patient: Resource) -> int:
-    """The last millisecond the holder may have been born, so that a partial date makes nobody older than he is.
+    """The last millisecond the holder may have been born, so that a partial date makes nobody older
+    than he is.
 
-    Without a date of birth: always of age (R050 needs a proof of minority, which the operator gives).
+    Without a date of birth: always of age (R050 needs a proof of minority, which the operator
+    gives).
     """
     text = patient.get("birthDate")
     if not text:

@@ -1,7 +1,8 @@
 """Connections, one a thread, and everything that differs between SQLite and PostgreSQL.
 
-SQLAlchemy knows URLs, dialects and schema; statements go to the driver as one SQL text with `:names`, since that is
-three times faster than its expression language (design, `libraries.md` 6.1).
+SQLAlchemy knows URLs, dialects and schema; statements go to the driver as one SQL text with
+`:names`, since that is three times faster than its expression language (design, `libraries.md`
+6.1).
 """
 
 import fcntl
@@ -31,13 +32,15 @@ class Session:
         self.fairy = database.engine.raw_connection()
         self.driver: Any = self.fairy.driver_connection
         self.open = False
-        self.lock = open(database.lock_path, "w") if database.lock_path else None  # noqa: SIM115 - lives as long as us
+        self.lock = open(database.lock_path, "w") if database.lock_path else None
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         raise NotImplementedError
 
     def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
-        """The first `head` columns, which are the same in each row, once; and the others of every row."""
+        """The first `head` columns, which are the same in each row, once; and the others of every
+        row.
+        """
         raise NotImplementedError
 
     def run(self, sql: str, params: Params) -> int:
@@ -89,7 +92,8 @@ class Session:
 
 
 class SqliteSession(Session):
-    """SQLite: every transaction is a writer (each leaves a trace), one at a time, queued by a lock of the kernel.
+    """SQLite: every transaction is a writer (each leaves a trace), one at a time, queued by a lock
+    of the kernel.
 
     SQLite's own waiting sleeps up to a second; a file lock wakes the next at once.
     """
@@ -97,7 +101,12 @@ class SqliteSession(Session):
     def __init__(self, database: "Database") -> None:
         super().__init__(database)
         self.driver.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "cache_size=-16000",
+        ):
             self.driver.execute(f"PRAGMA {pragma}")
 
     def rows(self, sql: str, params: Params) -> list[Row]:

@@ -2,7 +2,8 @@
 
 https://hl7.org/fhir/R4/search.html
 
-The statement's parts: `standing` (see `rows`), `entry` to the named records, `matched` rows, the `page` of them.
+The statement's parts: `standing` (see `rows`), `entry` to the named records, `matched` rows, the
+`page` of them.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows
 from fhir_server.storage.version import Version
 
-# What a key is sorted by, and what stands for a missing value (those come last in either direction).
+# What a key is sorted by, and what stands for a missing value (those come last in either
+# direction).
 _KEYS = {
     "date": ("SELECT {f}(v.{c}) FROM moment v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
     "string": ("SELECT {f}(v.value) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
@@ -26,15 +28,18 @@ _KEYS = {
 }
 
 
-# What an answer needs of each match, in this order; an empty page is told by its missing row number.
+# What an answer needs of each match, in this order; an empty page is told by its missing row
+# number.
 SHOWN = ("record", "id", "version", "updated", "method", "media", "body", "linked")
 
 
 @dataclass(slots=True)
 class Found:
-    """What a search found. `access`: None when no record that exists was named, else whether the caller has any right
-    there. `records`: the named records, or those on the page, each with the rules that opened it. `last`: the sort values
-    after which the next page begins, empty on the last page."""
+    """What a search found. `access`: None when no record that exists was named, else whether the
+    caller has any right there. `records`: the named records, or those on the page, each with the
+    rules that opened it. `last`: the sort values after which the next page begins, empty on the
+    last page.
+    """
 
     access: bool | None
     records: list[tuple[int, str]]
@@ -58,11 +63,15 @@ def _keys(sorts: tuple[Sort, ...], rows: Rows) -> list[_Key]:
             found.append(_Key(f"d.{sort.kind}", sort.descending))
             continue
         inner, empty = _KEYS[sort.kind]
-        value = "(" + inner.format(
-            f="max" if sort.descending else "min",
-            c="high" if sort.descending and sort.kind == "date" else "low",
-            p=rows.add("par", sort.parameter),
-        ) + ")"
+        value = (
+            "("
+            + inner.format(
+                f="max" if sort.descending else "min",
+                c="high" if sort.descending and sort.kind == "date" else "low",
+                p=rows.add("par", sort.parameter),
+            )
+            + ")"
+        )
         found.append(_Key(f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END", False))
         found.append(_Key(f"COALESCE({value}, {empty})", sort.descending))
     return [*found, _Key("d.id", False)]
@@ -72,25 +81,40 @@ def _after(keys: list[_Key], last: list[Any], rows: Rows) -> str:
     """SQL over `matched` m: strictly after the row whose sort values are `last`."""
     steps: list[str] = []
     equal: list[str] = []
-    for n, (key, value) in enumerate(zip(keys, last, strict=True)):
+    for n, (column, value) in enumerate(zip(keys, last, strict=True)):
         placeholder = rows.add("cur", value)
-        steps.append(" AND ".join([*equal, f"m.k{n} {'<' if key.descending else '>'} {placeholder}"]))
+        steps.append(
+            " AND ".join([*equal, f"m.k{n} {'<' if column.descending else '>'} {placeholder}"])
+        )
         equal.append(f"m.k{n} = {placeholder}")
     return "(" + " OR ".join(f"({step})" for step in steps) + ")"
 
 
 def is_by_identity(query: Query, rows: Rows) -> bool:
-    """Whether a professional searches Patient by exact INS alone: then everybody's minimum is visible."""
+    """Whether a professional searches Patient by exact INS alone: then everybody's minimum is
+    visible.
+    """
     only_keys = isinstance(query.where, HasKey) or (
-        isinstance(query.where, AllOf) and all(isinstance(part, HasKey) for part in query.where.parts)
+        isinstance(query.where, AllOf)
+        and all(isinstance(part, HasKey) for part in query.where.parts)
     )
     names = {name for name, _ in query.used if not name.startswith("_")}
-    exact = rows.named.identifiers and all(i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers)
-    return bool(query.type_ == "Patient" and is_professional(rows.shape) and only_keys and names == {"identifier"} and exact)
+    exact = rows.named.identifiers and all(
+        i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers
+    )
+    return bool(
+        query.type_ == "Patient"
+        and is_professional(rows.shape)
+        and only_keys
+        and names == {"identifier"}
+        and exact
+    )
 
 
 def identity_keys(rows: Rows) -> frozenset[int]:
-    """The keys of the exact INS that a professional names: by them he may know a Patient he has no other right to see."""
+    """The keys of the exact INS that a professional names: by them he may know a Patient he has no
+    other right to see.
+    """
     if not is_professional(rows.shape):
         return frozenset()
     found: set[int] = set()
@@ -102,7 +126,9 @@ def identity_keys(rows: Rows) -> frozenset[int]:
 
 
 def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tuple[str, int]:
-    """The SQL of a search, and how many sort columns it has; `traced` appends the note in it (PostgreSQL)."""
+    """The SQL of a search, and how many sort columns it has; `traced` appends the note in it
+    (PostgreSQL).
+    """
     type_ = query.type_
     seen = rows.visible("d", type_, minimal=is_by_identity(query, rows))
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
@@ -113,23 +139,28 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     rules = "''" if rows.named else seen.rules  # of a named record `standing` knows them
     sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
     parts.append(
-        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, {sort_columns} FROM {seen.source}"
+        f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, "
+        f"{sort_columns} FROM {seen.source}"
         f" WHERE d.type = '{type_}' AND NOT d.deleted AND {seen.where} AND {criteria})"
     )
     order = ", ".join(f"m.k{n} {'DESC' if key.descending else 'ASC'}" for n, key in enumerate(keys))
     after = f" WHERE {_after(keys, last, rows)}" if last else ""
-    parts.append(f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})")
+    parts.append(
+        f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})"
+    )
     if traced:
         parts.append(_noted(bool(rows.named)))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
-        f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM entry" if rows.named
+        f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM entry"
+        if rows.named
         else "SELECT 1 AS access, '' AS records"
     )
     wanted = ", ".join(f"r.{name}" for name in (*SHOWN, *(["data"] if type_ == "Binary" else [])))
     ks = ", ".join(f"m.k{n}" for n in range(len(keys)))
     text = (
-        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS total,"
+        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS "
+        "total,"
         f" r.pk, {wanted}, m.full_, m.rules, {ks} FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
         f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
     )
@@ -137,16 +168,21 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
 
 
 def _noted(named: bool) -> str:
-    """One note for each named record that the caller may enter; else for each record on the page, or one in none."""
+    """One note for each named record that the caller may enter; else for each record on the page,
+    or one in none.
+    """
     which = (
-        "SELECT record, rules FROM entry WHERE access = 1" if named
+        "SELECT record, rules FROM entry WHERE access = 1"
+        if named
         else "SELECT record, max(rules) AS rules FROM page GROUP BY record"
         " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
     )
     return (
         "noted AS (INSERT INTO trail (id, record, at, agent, rules, note, pending)"
-        " SELECT CASE WHEN w.n = 1 THEN :trace ELSE :trace || '.' || w.n END, w.record, :at, :agent, w.rules, :note, true"
-        f" FROM (SELECT record, rules, row_number() OVER (ORDER BY record) AS n FROM ({which}) v) w)"
+        " SELECT CASE WHEN w.n = 1 THEN :trace ELSE :trace || '.' || w.n END, w.record, :at, "
+        ":agent, w.rules, :note, true"
+        f" FROM (SELECT record, rules, row_number() OVER (ORDER BY record) AS n FROM ({which}) v) "
+        "w)"
     )
 
 
@@ -159,7 +195,11 @@ def find(
     matches = [row for row in found if row[0] is not None]
     page = matches[: query.count]
     versions = [_version(query.type_, row) for row in page]
-    records = _named_records(named) if rows.named else sorted({v.record: v.rules for v in versions}.items())
+    records = (
+        _named_records(named)
+        if rows.named
+        else sorted({v.record: v.rules for v in versions}.items())
+    )
     more = len(matches) > query.count and query.count > 0
     return Found(
         access=None if rows.named and access is None else bool(access),
@@ -174,11 +214,23 @@ def _version(type_: str, row: Row) -> Version:
     pk, record, id_, version, updated, method, media, body, linked = row[:9]
     data, *more = row[9:] if type_ == "Binary" else (None, *row[9:])
     return Version(
-        pk, record, type_, id_, version, updated, False, method, media, body, data, linked, bool(more[0]), more[1]
+        pk,
+        record,
+        type_,
+        id_,
+        version,
+        updated,
+        False,
+        method,
+        media,
+        body,
+        data,
+        linked,
+        bool(more[0]),
+        more[1],
     )
 
 
 def _named_records(text: str | None) -> list[tuple[int, str]]:
     pairs = (part.partition(":") for part in (text or "").split(";") if part)
     return [(int(record), rules) for record, _, rules in pairs]
-

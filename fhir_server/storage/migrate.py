@@ -34,12 +34,15 @@ def newest() -> str:
 
 
 def current(database: Database) -> str | None:
-    """The revision of the database; None when it is empty. SchemaError when it cannot be reached."""
+    """The revision of the database; None when it is empty. SchemaError when it cannot be reached.
+    """
     try:
         with database.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except DBAPIError as problem:
-        raise SchemaError(f"the database cannot be reached: {str(problem.orig).splitlines()[0]}") from problem
+        raise SchemaError(
+            f"the database cannot be reached: {str(problem.orig).splitlines()[0]}"
+        ) from problem
 
 
 def upgrade(database: Database) -> str:
@@ -56,4 +59,7 @@ def check(database: Database) -> None:
     """SchemaError unless the schema is the one this program needs."""
     found, needed = current(database), newest()
     if found != needed:
-        raise SchemaError(f"the database has schema {found or 'none'}, this program needs {needed}: run `fhir-server migrate`")
+        raise SchemaError(
+            f"the database has schema {found or 'none'}, this program needs {needed}: run "
+            "`fhir-server migrate`"
+        )

@@ -1,6 +1,8 @@
-"""Where a page of a search ends: a cursor that carries no rights, only the sort values of the last match.
+"""Where a page of a search ends: a cursor that carries no rights, only the sort values of the last
+match.
 
-It is signed, so that nobody can make one, and bound to the caller and the search. https://hl7.org/fhir/R4/http.html#paging
+It is signed, so that nobody can make one, and bound to the caller and the search.
+https://hl7.org/fhir/R4/http.html#paging
 """
 
 import hashlib
@@ -22,7 +24,9 @@ def cursor(values: list[Any], *, key: bytes, bound_to: str) -> str:
 
 
 def position(text: str, *, key: bytes, bound_to: str) -> list[Any]:
-    """The sort values a cursor carries; Gone when it is not one of ours, or of another caller or search."""
+    """The sort values a cursor carries; Gone when it is not one of ours, or of another caller or
+    search.
+    """
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         signature, content = raw[:SIGNATURE], raw[SIGNATURE:]

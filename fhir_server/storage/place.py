@@ -1,6 +1,7 @@
 """Whose a resource is: the record it belongs to, and whom its references name.
 
-`contract.md` sections 4 and 7 of the design: rights go by identifiers, logical or of the resource referred to.
+`contract.md` sections 4 and 7 of the design: rights go by identifiers, logical or of the resource
+referred to.
 """
 
 from typing import Any, Mapping
@@ -39,11 +40,17 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
         target = local(text, base)
         return Named(patients=(target.id_,)) if target and target.type_ == "Patient" else Named()
     identifier = reference.get("identifier", {})
-    return Named(identifiers=(identifier_text(identifier),)) if identifier.get("system") in INS_SYSTEMS else Named()
+    return (
+        Named(identifiers=(identifier_text(identifier),))
+        if identifier.get("system") in INS_SYSTEMS
+        else Named()
+    )
 
 
 def _by_compartment(type_: str, index: Index) -> Named:
-    """By the first reference to a Patient among the parameters that put the type into a patient's compartment."""
+    """By the first reference to a Patient among the parameters that put the type into a patient's
+    compartment.
+    """
     codes = r4().compartments["Patient"].get(type_, ())
     numbers = [parameters(type_)[code].number for code in codes if code in parameters(type_)]
     for number in numbers:
@@ -54,7 +61,9 @@ def _by_compartment(type_: str, index: Index) -> Named:
 
 
 def who(session: Session, resource: Resource, *, base: str) -> Who:
-    """How the references of `resource` are read as people and establishments: `system|value`, none when unknown."""
+    """How the references of `resource` are read as people and establishments: `system|value`, none
+    when unknown.
+    """
     contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
 
     def read(reference: Mapping[str, Any], depth: int = 2) -> tuple[str, ...]:
@@ -73,7 +82,9 @@ def who(session: Session, resource: Resource, *, base: str) -> Who:
 
 
 def _stored(session: Session, reference: Mapping[str, Any], base: str) -> Resource | None:
-    """The Practitioner, PractitionerRole or Organization a reference leads to: shared, so that no right is asked."""
+    """The Practitioner, PractitionerRole or Organization a reference leads to: shared, so that no
+    right is asked.
+    """
     target = local(reference.get("reference", ""), base)
     if target is None or target.type_ not in ("Practitioner", "PractitionerRole", "Organization"):
         return None

@@ -1,7 +1,8 @@
-"""PostgreSQL through libpq's own calls: prepared once a connection, values as text or bytes, results as binary.
+"""PostgreSQL through libpq's own calls: prepared once a connection, values as text or bytes,
+results as binary.
 
-psycopg's cursor costs 45 µs of Python a statement, a tenth of what a read may take; its connection, and its errors, stay in
-use. https://www.postgresql.org/docs/current/libpq-exec.html
+psycopg's cursor costs 45 µs of Python a statement, a tenth of what a read may take; its connection,
+and its errors, stay in use. https://www.postgresql.org/docs/current/libpq-exec.html
 """
 
 import re
@@ -77,8 +78,14 @@ def _int(data: bytes) -> int:
 DECODE: dict[int, Callable[[bytes], Any]] = {
     16: lambda data: data == b"\x01",
     17: bytes,
-    20: _int, 21: _int, 23: _int, 26: _int,
-    25: bytes.decode, 1043: bytes.decode, 19: bytes.decode, 705: bytes.decode,
+    20: _int,
+    21: _int,
+    23: _int,
+    26: _int,
+    25: bytes.decode,
+    1043: bytes.decode,
+    19: bytes.decode,
+    705: bytes.decode,
     701: lambda data: struct.unpack(">d", data)[0],
     2278: lambda data: None,  # void
 }
@@ -92,7 +99,8 @@ class Statements:
         self.names: dict[tuple[str, tuple[int, ...]], bytes] = {}
 
     def execute(self, sql: str, params: Mapping[str, Any]) -> Any:
-        """Run; the libpq result. TooSlow at the time limit, psycopg's errors for everything else."""
+        """Run; the libpq result. TooSlow at the time limit, psycopg's errors for everything else.
+        """
         text, names = numbered(sql)
         values = [encoded(params[name]) for name in names]
         types = tuple(value[0] for value in values)

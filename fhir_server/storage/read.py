@@ -12,21 +12,27 @@ from fhir_server.storage.version import version as version_of
 
 NOTED = (
     "noted AS (INSERT INTO trail (id, record, at, agent, rules, note, pending)"
-    " SELECT :trace, seen.record, :at, :agent, seen.rules, :note, true FROM seen WHERE NOT seen.deleted)"
+    " SELECT :trace, seen.record, :at, :agent, seen.rules, :note, true FROM seen WHERE NOT "
+    "seen.deleted)"
 )
 
 
 @lru_cache(maxsize=1024)
 def read_text(type_: str, shape: Shape, traced: bool) -> str:
-    """SELECT of one visible row by its address; `traced` appends the note in the same statement (PostgreSQL)."""
+    """SELECT of one visible row by its address; `traced` appends the note in the same statement
+    (PostgreSQL).
+    """
     seen = visible_rows("d", type_, shape, type_ == "Patient" and is_professional(shape), True)
     parts = []
     if not shape.everything:
         named = "SELECT n.record FROM resource n WHERE n.type = :named_type AND n.id = :named_id"
         operator = ("actor", "operator") in shape.known
-        parts.append(f"standing AS MATERIALIZED ({standing(named, shape.me, shape.postgres, operator)})")
+        parts.append(
+            f"standing AS MATERIALIZED ({standing(named, shape.me, shape.postgres, operator)})"
+        )
     parts.append(
-        f"seen AS (SELECT {columns('d')}, {seen.full} AS full_, {seen.rules} AS rules FROM {seen.source}"
+        f"seen AS (SELECT {columns('d')}, {seen.full} AS full_, {seen.rules} AS rules FROM "
+        f"{seen.source}"
         f" WHERE d.type = :named_type AND d.id = :named_id AND {seen.where})"
     )
     if traced:
@@ -35,14 +41,21 @@ def read_text(type_: str, shape: Shape, traced: bool) -> str:
 
 
 def is_professional(shape: Shape) -> bool:
-    """That a record exists is no secret to professionals (contract 7): a Patient by id or exact INS, the minimum of it."""
-    return bool({("actor", "professional"), ("actor", "secretary"), ("actor", "system")} & shape.known)
+    """That a record exists is no secret to professionals (contract 7): a Patient by id or exact
+    INS, the minimum of it.
+    """
+    return bool(
+        {("actor", "professional"), ("actor", "secretary"), ("actor", "system")} & shape.known
+    )
 
 
-def read_row(session: Session, rows: Rows, type_: str, id_: str, trace: dict[str, object] | None) -> Version | None:
+def read_row(
+    session: Session, rows: Rows, type_: str, id_: str, trace: dict[str, object] | None
+) -> Version | None:
     """The current version if the caller may see it, deleted or not; None else.
 
-    `trace` (trace, at, agent, note): written in the same statement when it is disclosed; only with PostgreSQL.
+    `trace` (trace, at, agent, note): written in the same statement when it is disclosed; only with
+    PostgreSQL.
     """
     text = read_text(type_, rows.shape, trace is not None)
     params = rows.params | {"named_type": type_, "named_id": id_} | (trace or {})
@@ -51,26 +64,38 @@ def read_row(session: Session, rows: Rows, type_: str, id_: str, trace: dict[str
 
 
 PAST = (
-    "SELECT 0, h.record, h.type, h.id, h.version, h.updated, h.deleted, h.method, h.media, h.body, h.data"
+    "SELECT 0, h.record, h.type, h.id, h.version, h.updated, h.deleted, h.method, h.media, "
+    "h.body, h.data"
     " FROM history h WHERE h.type = :type AND h.id = :id"
 )
 
 
 def past_versions(session: Session, current: Version, version: int | None = None) -> list[Version]:
     """The versions before `current`, newest first; the caller has been found to see `current`."""
-    text = PAST + (" AND h.version = :version" if version is not None else "") + " ORDER BY h.version DESC"
-    params = {"type": current.type_, "id": current.id_} | ({} if version is None else {"version": version})
+    text = (
+        PAST
+        + (" AND h.version = :version" if version is not None else "")
+        + " ORDER BY h.version DESC"
+    )
+    params = {"type": current.type_, "id": current.id_} | (
+        {} if version is None else {"version": version}
+    )
     return [version_of(row, current.linked, current.full) for row in session.rows(text, params)]
 
 
-def visible_addresses(session: Session, rows: Rows, type_: str, ids: list[str], *, deleted: bool) -> set[str]:
+def visible_addresses(
+    session: Session, rows: Rows, type_: str, ids: list[str], *, deleted: bool
+) -> set[str]:
     """Which of these ids the caller may see; `deleted`: those deleted count too."""
     seen = rows.visible("d", type_, minimal=type_ == "Patient" and is_professional(rows.shape))
     inside = ", ".join(rows.add("id", id_) for id_ in ids)
     parts = rows.with_()
     begin = f"WITH {', '.join(parts)} " if parts else ""
     alive = "" if deleted else " AND NOT d.deleted"
-    text = f"{begin}SELECT d.id FROM {seen.source} WHERE d.type = :type AND d.id IN ({inside}) AND {seen.where}{alive}"
+    text = (
+        f"{begin}SELECT d.id FROM {seen.source} WHERE d.type = :type AND d.id IN ({inside})"
+        f" AND {seen.where}{alive}"
+    )
     return {row[0] for row in session.rows(text, rows.params | {"type": type_})}
 
 
@@ -84,19 +109,25 @@ def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
 
 
 def raw_version(session: Session, type_: str, id_: str) -> Version | None:
-    """The current version, whoever asks: for what follows from a permitted write, never for an answer."""
+    """The current version, whoever asks: for what follows from a permitted write, never for an
+    answer.
+    """
     rows = session.rows(
-        f"SELECT {columns('d')} FROM resource d WHERE d.type = :type AND d.id = :id AND NOT d.deleted",
+        f"SELECT {columns('d')} FROM resource d WHERE d.type = :type AND d.id = :id AND NOT "
+        "d.deleted",
         {"type": type_, "id": id_},
     )
     return version_of(rows[0]) if rows else None
 
 
 def facts_of(session: Session, type_: str, id_: str) -> tuple[str, bool, int, bool]:
-    """Owners, masked, veiled until, veiled for representatives: of a row that exists, whoever asks; for decisions alone."""
+    """Owners, masked, veiled until, veiled for representatives: of a row that exists, whoever asks;
+    for decisions alone.
+    """
     rows = session.rows(
         "SELECT d.owners, d.masked, d.veiled_until, d.veiled_representatives FROM resource d"
-        " WHERE d.type = :type AND d.id = :id", {"type": type_, "id": id_},
+        " WHERE d.type = :type AND d.id = :id",
+        {"type": type_, "id": id_},
     )
     owners, masked, veiled_until, secret = rows[0]
     return owners, bool(masked), int(veiled_until), bool(secret)

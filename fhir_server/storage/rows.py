@@ -36,7 +36,9 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """How one alias is made: `FROM {source} WHERE {where}`; `full` says in SQL whether the whole resource may be shown."""
+    """How one alias is made: `FROM {source} WHERE {where}`; `full` says in SQL whether the whole
+    resource may be shown.
+    """
 
     source: str
     where: str
@@ -46,7 +48,9 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The records a request is about: by INS (`system|value`), by Patient id, or by one resource of them."""
+    """The records a request is about: by INS (`system|value`), by Patient id, or by one resource of
+    them.
+    """
 
     identifiers: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
@@ -70,7 +74,12 @@ class Rows:
     def __post_init__(self) -> None:
         scope = self.scope
         self.shape = Shape(
-            scope.rules, frozenset(scope.known.items()), len(scope.me), bool(scope.person), scope.everything, self.postgres
+            scope.rules,
+            frozenset(scope.known.items()),
+            len(scope.me),
+            bool(scope.person),
+            scope.everything,
+            self.postgres,
         )
         if not scope.everything:
             self.params |= {"now": self.now, "adult_before": self.adult_before}
@@ -87,11 +96,15 @@ class Rows:
         return f":{name}"
 
     def visible(self, alias: str, type_: str, *, minimal: bool = False) -> Visible:
-        """The rows of `type_` this scope may see, as `alias`; `minimal`: Patients found by their exact identity."""
+        """The rows of `type_` this scope may see, as `alias`; `minimal`: Patients found by their
+        exact identity.
+        """
         return visible_rows(alias, type_, self.shape, minimal, bool(self.named))
 
     def with_(self) -> list[str]:
-        """The part every statement over visible rows begins with; none when the scope is everything."""
+        """The part every statement over visible rows begins with; none when the scope is
+        everything.
+        """
         if self.scope.everything:
             return []
         operator = ("actor", "operator") in self.shape.known
@@ -114,14 +127,20 @@ class Rows:
         parts = []
         if self.named.identifiers:
             inside = ", ".join(self.add("ins", value) for value in self.named.identifiers)
-            parts.append(f"SELECT n.record FROM relation n WHERE n.actor IN ({inside}) AND n.kind = 'holder'")
+            parts.append(
+                f"SELECT n.record FROM relation n WHERE n.actor IN ({inside}) AND n.kind = 'holder'"
+            )
         if self.named.patients:
             inside = ", ".join(self.add("pat", value) for value in self.named.patients)
-            parts.append(f"SELECT n.record FROM resource n WHERE n.type = 'Patient' AND n.id IN ({inside})")
+            parts.append(
+                f"SELECT n.record FROM resource n WHERE n.type = 'Patient' AND n.id IN ({inside})"
+            )
         return " UNION ".join(parts)
 
     def entry(self, type_: str) -> str:
-        """SELECT of record, access (0 or 1) and rules of each named record that exists for this caller."""
+        """SELECT of record, access (0 or 1) and rules of each named record that exists for this
+        caller.
+        """
         return entry(type_, self.shape)
 
 
@@ -139,8 +158,10 @@ def standing(named: str, me: int, postgres: bool, before: bool) -> str:
             f" FROM record k WHERE k.number IN ({named}){opened}"
         )
     return (
-        f"SELECT k.number AS record, k.state, k.born, y.held FROM record k JOIN (SELECT x.record, {held} AS held"
-        f" FROM relation x WHERE {in_force} GROUP BY x.record) y ON y.record = k.number WHERE 1 = 1{opened}"
+        "SELECT k.number AS record, k.state, k.born, y.held FROM record k JOIN (SELECT x.record, "
+        f"{held} AS held"
+        f" FROM relation x WHERE {in_force} GROUP BY x.record) y ON y.record = k.number WHERE 1 = "
+        f"1{opened}"
     )
 
 
@@ -150,7 +171,9 @@ def _scope(shape: Shape) -> Scope:
 
 def _sql(condition: Condition, alias: str, nature: str, shape: Shape, names: Names) -> str:
     position = "strpos" if shape.postgres else "instr"
-    return where(condition, row_fact(alias, nature=nature, me=shape.me, position=position, names=names))
+    return where(
+        condition, row_fact(alias, nature=nature, me=shape.me, position=position, names=names)
+    )
 
 
 def _joined(alias: str, inner: bool, named: bool) -> tuple[str, Names]:
@@ -180,7 +203,9 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
     within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
     if minimal:
         exists = f"{names_.state} IN ('open', 'closed', 'deceased')"
-        return Visible(source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules)
+        return Visible(
+            source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules
+        )
     return Visible(source, seen + within, "1", rules)
 
 
@@ -188,25 +213,30 @@ def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:
     """A list that holds hidden documents alone is hidden; an empty one is not."""
     item = parameters("List")["item"].number
     target = visible_rows(f"{alias}_i", "DocumentReference", shape, False, named)
-    holds = f"{alias}_f.pk = {alias}.pk AND {alias}_f.parameter = {item} AND {alias}_f.target_type = 'DocumentReference'"
+    of_list = f"{alias}_f.pk = {alias}.pk AND {alias}_f.parameter = {item}"
+    holds = f"{of_list} AND {alias}_f.target_type = 'DocumentReference'"
     return (
         f"(NOT EXISTS (SELECT 1 FROM reference {alias}_f WHERE {holds})"
         f" OR EXISTS (SELECT 1 FROM {target.source}, reference {alias}_f WHERE {holds}"
-        f" AND {alias}_i.type = 'DocumentReference' AND {alias}_i.id = {alias}_f.target_id AND {target.where}))"
+        f" AND {alias}_i.type = 'DocumentReference' AND {alias}_i.id = {alias}_f.target_id AND "
+        f"{target.where}))"
     )
 
 
 def _rules(scope: Scope, alias: str, type_: str, shape: Shape, names: Names) -> str:
     """SQL text of the names of the permitting rules that hold, each followed by a space."""
-    return _texts([
-        (left.name, left.when == ALWAYS, _sql(left.when, alias, nature_of(type_), shape, names))
-        for left in scope.permits(type_)
-    ])
+    return _texts(
+        [
+            (left.name, left.when == ALWAYS, _sql(left.when, alias, nature_of(type_), shape, names))
+            for left in scope.permits(type_)
+        ]
+    )
 
 
 def _texts(rules: list[tuple[str, bool, str]]) -> str:
     parts = [
-        f"'{name} '" if always else f"CASE WHEN {when} THEN '{name} ' ELSE '' END" for name, always, when in rules
+        f"'{name} '" if always else f"CASE WHEN {when} THEN '{name} ' ELSE '' END"
+        for name, always, when in rules
     ]
     return " || ".join(parts) or "''"
 
@@ -223,13 +253,18 @@ def entry(type_: str, shape: Shape) -> str:
         for left in scope.permits(type_)
     ]
     return (
-        f"SELECT d_s.record, CASE WHEN {access} THEN 1 ELSE 0 END AS access, {_texts(rules)} AS rules FROM standing d_s"
+        f"SELECT d_s.record, CASE WHEN {access} THEN 1 ELSE 0 END AS access,"
+        f" {_texts(rules)} AS rules FROM standing d_s"
     )
 
 
 def _of_record(when: Condition, type_: str) -> Condition:
-    """A rule's condition asked of a record as a whole: of an ordinary row, or of an own one if there are any."""
+    """A rule's condition asked of a record as a whole: of an ordinary row, or of an own one if
+    there are any.
+    """
     own = simplify(when, ORDINARY | {"own": YES})
     if type_ == "AuditEvent":  # of one's own traces there are always some
         return own
-    return simplify(AnyOf((simplify(when, ORDINARY | {"own": NO}), AllOf((Is("author", YES), own)))), {})
+    return simplify(
+        AnyOf((simplify(when, ORDINARY | {"own": NO}), AllOf((Is("author", YES), own)))), {}
+    )

@@ -1,7 +1,9 @@
-"""The trail: append notes in the transaction of the answer, turn them into AuditEvents when somebody asks.
+"""The trail: append notes in the transaction of the answer, turn them into AuditEvents when
+somebody asks.
 
-Nothing is updated or deleted but the mark `pending`. A note is small and has two indexes; the AuditEvent with its thirty
-index rows is made when the first search wants it, since most traces are never read.
+Nothing is updated or deleted but the mark `pending`. A note is small and has two indexes; the
+AuditEvent with its thirty index rows is made when the first search wants it, since most traces are
+never read.
 """
 
 from typing import Iterable
@@ -15,19 +17,37 @@ from fhir_server.storage.engine import Params, Row, Session
 from fhir_server.storage.write import Facts, New, insert
 
 COLUMNS = "id, record, at, agent, rules, note, pending"
-APPEND = f"INSERT INTO trail ({COLUMNS}) VALUES (:trace, :record, :now, :agent, :rules, :note, :pending)"
+APPEND = (
+    f"INSERT INTO trail ({COLUMNS}) VALUES (:trace, :record, :now, :agent, :rules, :note, :pending)"
+)
 BATCH = 500
 
 
 def append(
-    session: Session, *, trace: str, now: int, agent: str, note: bytes, records: Iterable[tuple[int, str]]
+    session: Session,
+    *,
+    trace: str,
+    now: int,
+    agent: str,
+    note: bytes,
+    records: Iterable[tuple[int, str]],
 ) -> None:
-    """One line for each record and the rules that settled the access to it; ids after the first get a number."""
+    """One line for each record and the rules that settled the access to it; ids after the first get
+    a number.
+    """
     for n, (record, rules) in enumerate(records):
-        session.run(APPEND, {
-            "trace": f"{trace}.{n}" if n else trace, "record": record, "now": now, "agent": agent,
-            "rules": rules, "note": note, "pending": True,
-        })
+        session.run(
+            APPEND,
+            {
+                "trace": f"{trace}.{n}" if n else trace,
+                "record": record,
+                "now": now,
+                "agent": agent,
+                "rules": rules,
+                "note": note,
+                "pending": True,
+            },
+        )
 
 
 def make_events(session: Session, where: str, params: Params, *, base: str) -> int:
@@ -45,10 +65,15 @@ def _take(session: Session, where: str, params: Params) -> list[Row]:
     lock = " FOR UPDATE OF t" if session.database.postgres else ""
     rows = session.rows(
         "SELECT t.id, t.record, t.at, t.agent, t.rules, t.note, k.patient FROM trail t"
-        f" JOIN record k ON k.number = t.record WHERE t.pending AND {where} ORDER BY t.at, t.id LIMIT {BATCH}"
-        + lock, params,
+        f" JOIN record k ON k.number = t.record WHERE t.pending AND {where} ORDER BY t.at, t.id "
+        f"LIMIT {BATCH}"
+        + lock,
+        params,
     )
-    session.many("UPDATE trail SET pending = :done WHERE id = :id", [{"done": False, "id": row[0]} for row in rows])
+    session.many(
+        "UPDATE trail SET pending = :done WHERE id = :id",
+        [{"done": False, "id": row[0]} for row in rows],
+    )
     return rows
 
 
@@ -56,7 +81,14 @@ def _make(session: Session, row: Row, base: str) -> None:
     id_, record, at, agent, rules, note, patient = row
     event = audit_event(read(bytes(note)), id_=id_, at=at, patient=patient, rules=rules)
     new = New(
-        record=record, type_="AuditEvent", id_=id_, version=1, updated=at, method="POST", body=write_json(event),
-        linked=bool(document_links(event)), facts=Facts(owners=(agent,) if agent else ()),
+        record=record,
+        type_="AuditEvent",
+        id_=id_,
+        version=1,
+        updated=at,
+        method="POST",
+        body=write_json(event),
+        linked=bool(document_links(event)),
+        facts=Facts(owners=(agent,) if agent else ()),
     )
     insert(session, new, extract(event, base=base))

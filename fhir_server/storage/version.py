@@ -6,12 +6,27 @@ from typing import Any
 from fhir_server.fhir.dates import instant
 from fhir_server.storage.engine import Row
 
-COLUMNS = ("pk", "record", "type", "id", "version", "updated", "deleted", "method", "media", "body", "data", "linked")
+COLUMNS = (
+    "pk",
+    "record",
+    "type",
+    "id",
+    "version",
+    "updated",
+    "deleted",
+    "method",
+    "media",
+    "body",
+    "data",
+    "linked",
+)
 
 
 @dataclass(slots=True)
 class Version:
-    """`body` is the JSON text, "" when deleted; `data` the bytes of a Binary; `full` 0 for a Patient known by name only."""
+    """`body` is the JSON text, "" when deleted; `data` the bytes of a Binary; `full` 0 for a
+    Patient known by name only.
+    """
 
     pk: int
     record: int

@@ -48,15 +48,36 @@ class New:
 
     def columns(self) -> dict[str, Any]:
         return {
-            "record": self.record, "type": self.type_, "id": self.id_, "version": self.version,
-            "updated": self.updated, "deleted": self.method == "DELETE", "method": self.method,
-            "body": self.body, "media": self.media, "data": self.data, "linked": self.linked,
+            "record": self.record,
+            "type": self.type_,
+            "id": self.id_,
+            "version": self.version,
+            "updated": self.updated,
+            "deleted": self.method == "DELETE",
+            "method": self.method,
+            "body": self.body,
+            "media": self.media,
+            "data": self.data,
+            "linked": self.linked,
         } | self.facts.columns()
 
 
 COLUMNS = (
-    "record", "type", "id", "version", "updated", "deleted", "method", "body", "media", "data", "linked",
-    "owners", "masked", "veiled_until", "veiled_representatives",
+    "record",
+    "type",
+    "id",
+    "version",
+    "updated",
+    "deleted",
+    "method",
+    "body",
+    "media",
+    "data",
+    "linked",
+    "owners",
+    "masked",
+    "veiled_until",
+    "veiled_representatives",
 )
 _VALUES = ", ".join(f":{name}" for name in COLUMNS)
 _INDEX = {
@@ -66,7 +87,13 @@ _INDEX = {
     "reference": ("parameter", "target_type", "target_id"),
     "token": ("parameter", "value"),
 }
-_ARRAY = {"parameter": "bigint", "value": "text", "exact": "text", "target_type": "text", "target_id": "text"}
+_ARRAY = {
+    "parameter": "bigint",
+    "value": "text",
+    "exact": "text",
+    "target_type": "text",
+    "target_id": "text",
+}
 
 
 def _array_type(table: str, column: str) -> str:
@@ -76,7 +103,9 @@ def _array_type(table: str, column: str) -> str:
 def _index_parts(new: str) -> Iterable[str]:
     """PostgreSQL: one part of a WITH for each index table, fed by arrays."""
     for table, columns in _INDEX.items():
-        arrays = ", ".join(f"CAST(:{table}_{column} AS {_array_type(table, column)}[])" for column in columns)
+        arrays = ", ".join(
+            f"CAST(:{table}_{column} AS {_array_type(table, column)}[])" for column in columns
+        )
         names = ", ".join(columns)
         yield (
             f"i_{table} AS (INSERT INTO {table} (pk, {names}) SELECT {new}.pk, v.* FROM {new}, "
@@ -85,15 +114,24 @@ def _index_parts(new: str) -> Iterable[str]:
 
 
 PG_INSERT = (
-    f"WITH new AS (INSERT INTO resource ({', '.join(COLUMNS)}, keys) VALUES ({_VALUES}, CAST(:keys AS bigint[]))"
-    f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(_index_parts('new'))} SELECT pk FROM new"
+    f"WITH new AS (INSERT INTO resource ({', '.join(COLUMNS)}, keys) VALUES ({_VALUES}, "
+    "CAST(:keys AS bigint[]))"
+    f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(_index_parts('new'))} SELECT "
+    "pk FROM new"
 )
-PG_INDEX = f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {', '.join(_index_parts('new'))} SELECT pk FROM new"
+PG_INDEX = (
+    f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {', '.join(_index_parts('new'))}"
+    " SELECT pk FROM new"
+)
 LITE_INSERT = (
-    f"INSERT INTO resource ({', '.join(COLUMNS)}) VALUES ({_VALUES}) ON CONFLICT (type, id) DO NOTHING RETURNING pk"
+    f"INSERT INTO resource ({', '.join(COLUMNS)}) VALUES ({_VALUES})"
+    " ON CONFLICT (type, id) DO NOTHING RETURNING pk"
 )
 _SET = ", ".join(f"{name} = :{name}" for name in COLUMNS if name not in ("record", "type", "id"))
-UPDATE = f"UPDATE resource SET {_SET}, record = :record{{keys}} WHERE pk = :pk AND version = :version - 1"
+UPDATE = (
+    f"UPDATE resource SET {_SET}, record = :record{{keys}}"
+    " WHERE pk = :pk AND version = :version - 1"
+)
 _PAST = "record, type, id, version, updated, deleted, method, media, body, data"
 KEEP = f"INSERT INTO history ({_PAST}) SELECT {_PAST} FROM resource WHERE pk = :pk"
 
@@ -129,7 +167,9 @@ def insert(session: Session, new: New, index: Index) -> int | None:
 
 
 def replace(session: Session, pk: int, new: New, index: Index) -> bool:
-    """Store a further version and keep the one before in the history; False when another writer was first."""
+    """Store a further version and keep the one before in the history; False when another writer was
+    first.
+    """
     session.run(KEEP, {"pk": pk})
     postgres = session.database.postgres
     keys = {"keys": list(index.keys)} if postgres else {}
@@ -139,14 +179,19 @@ def replace(session: Session, pk: int, new: New, index: Index) -> bool:
     for table in (*_INDEX, *(() if postgres else ("key",))):
         session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
     if postgres:
-        session.rows(PG_INDEX, {"pk": pk} | {k: v for k, v in _arrays(index).items() if k != "keys"})
+        session.rows(
+            PG_INDEX, {"pk": pk} | {k: v for k, v in _arrays(index).items() if k != "keys"}
+        )
     else:
         _lite_index(session, pk, index)
     return True
 
 
 def _lite_index(session: Session, pk: int, index: Index) -> None:
-    session.many("INSERT INTO key (hash, pk) VALUES (:hash, :pk)", [{"hash": h, "pk": pk} for h in index.keys])
+    session.many(
+        "INSERT INTO key (hash, pk) VALUES (:hash, :pk)",
+        [{"hash": h, "pk": pk} for h in index.keys],
+    )
     for table, rows in _index_columns(index).items():
         if rows:
             columns = _INDEX[table]
@@ -157,29 +202,42 @@ def _lite_index(session: Session, pk: int, index: Index) -> None:
 
 SET_FACTS = (
     "UPDATE resource SET owners = :owners, masked = :masked, veiled_until = :veiled_until,"
-    " veiled_representatives = :veiled_representatives, record = :record WHERE type = :type AND id = :id"
+    " veiled_representatives = :veiled_representatives, record = :record WHERE type = :type AND "
+    "id = :id"
 )
 
 
 def set_facts(session: Session, address: tuple[str, str], record: int, facts: Facts) -> None:
-    """Give a row the facts of another: the bytes of a document are seen by those who see the document."""
-    session.run(SET_FACTS, facts.columns() | {"record": record, "type": address[0], "id": address[1]})
+    """Give a row the facts of another: the bytes of a document are seen by those who see the
+    document.
+    """
+    session.run(
+        SET_FACTS, facts.columns() | {"record": record, "type": address[0], "id": address[1]}
+    )
 
 
-def set_relations(session: Session, source: str, record: int, relations: Iterable[Relation]) -> None:
+def set_relations(
+    session: Session, source: str, record: int, relations: Iterable[Relation]
+) -> None:
     """The relations that `source` (`Type/id`) says, in place of those it said before."""
     session.run("DELETE FROM relation WHERE source = :source", {"source": source})
     rows = [
         {
-            "record": record, "actor": r.actor, "kind": r.kind, "bit": BITS[r.kind], "since": r.since,
-            "until": r.until, "source": source,
+            "record": record,
+            "actor": r.actor,
+            "kind": r.kind,
+            "bit": BITS[r.kind],
+            "since": r.since,
+            "until": r.until,
+            "source": source,
         }
         for r in relations
     ]
     if rows:
         session.many(
             "INSERT INTO relation (record, actor, kind, bit, since, until, source)"
-            " VALUES (:record, :actor, :kind, :bit, :since, :until, :source)", rows,
+            " VALUES (:record, :actor, :kind, :bit, :since, :until, :source)",
+            rows,
         )
 
 
@@ -193,18 +251,23 @@ ADD_AUTHOR = (
 def add_authors(session: Session, record: int, relations: Iterable[Relation]) -> None:
     """Note that these have documents of their own in the record, once."""
     for r in relations:
-        session.run(ADD_AUTHOR, {"record": record, "actor": r.actor, "since": r.since, "until": r.until})
+        session.run(
+            ADD_AUTHOR, {"record": record, "actor": r.actor, "since": r.since, "until": r.until}
+        )
 
 
 def open_record(session: Session, *, state: str, born: int, patient: str) -> int:
     """A new record; its number."""
     found = session.rows(
-        "INSERT INTO record (state, born, patient) VALUES (:state, :born, :patient) RETURNING number",
+        "INSERT INTO record (state, born, patient) VALUES (:state, :born, :patient) RETURNING "
+        "number",
         {"state": state, "born": born, "patient": patient},
     )
     return int(found[0][0])
 
 
 def change_record(session: Session, number: int, *, state: str, born: int) -> None:
-    session.run("UPDATE record SET state = :state, born = :born WHERE number = :number",
-                {"state": state, "born": born, "number": number})
+    session.run(
+        "UPDATE record SET state = :state, born = :born WHERE number = :number",
+        {"state": state, "born": born, "number": number},
+    )

@@ -1,4 +1,5 @@
-"""Create, update and delete, each decided act by act on what is stored now; always inside one transaction.
+"""Create, update and delete, each decided act by act on what is stored now; always inside one
+transaction.
 
 https://hl7.org/fhir/R4/http.html#create, #update, #delete
 """
@@ -10,30 +11,29 @@ from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Unprocessable
-from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
-from fhir_server.policy.labels import labels, owners_of, release
+from fhir_server.policy.facts import SHARED, Standing, nature_of
 from fhir_server.policy.redaction import document_links
-from fhir_server.policy.relations import Relation, consent_type, record_state, relations_of
-from fhir_server.policy.scope import is_own
+from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import write
 from fhir_server.storage.chain import LONGEST, flag_change, replaced_by, with_flags
-from fhir_server.storage.checks import Checking, leads_nowhere, nothing_there
+from fhir_server.storage.checks import Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.place import patient_of, who
-from fhir_server.storage.read import facts_of, raw_version
+from fhir_server.storage.read import raw_version
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
 
 NO_INDEX = Index(frozenset(), (), (), (), ())
-OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a client wants stored: the content, its JSON text as sent ("" when it was XML or was changed), bytes of a Binary."""
+    """What a client wants stored: the content, its JSON text as sent ("" when it was XML or was
+    changed), bytes of a Binary.
+    """
 
     resource: dict[str, Any]
     text: bytes = b""
@@ -47,7 +47,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write: the version that lies there now, its record and the rules that permitted it."""
+    """What became of a write: the version that lies there now, its record and the rules that
+    permitted it.
+    """
 
     version: Version
     record: int
@@ -59,9 +61,11 @@ class Writing(Checking):
     """A repository that also writes."""
 
     def create(self, draft: Draft, id_: str, *, within: Standing | None = None) -> Written:
-        """Store the first version under `id_`. `within`: the record of a Binary, which does not say whose it is itself.
+        """Store the first version under `id_`. `within`: the record of a Binary, which does not say
+        whose it is itself.
 
-        Unprocessable for a patient or reference that leads nowhere the caller sees, Forbidden where no rule permits.
+        Unprocessable for a patient or reference that leads nowhere the caller sees, Forbidden where
+        no rule permits.
         """
         resource, type_ = draft.resource, draft.type_
         index = extract(resource, base=self.house.base)
@@ -93,9 +97,18 @@ class Writing(Checking):
             return self._erase(current, facts, rules)
         self._check(resource, standing.record)
         index = extract(resource, base=self.house.base)
-        record = standing.record if self.house.rules else self._standing_for(resource, draft.type_, index).record
+        record = (
+            standing.record
+            if self.house.rules
+            else self._standing_for(resource, draft.type_, index).record
+        )
         new = self._new(
-            draft, current.id_, current.version + 1, method, record, self._facts(resource, facts.owners, facts.veiled_until),
+            draft,
+            current.id_,
+            current.version + 1,
+            method,
+            record,
+            self._facts(resource, facts.owners, facts.veiled_until),
         )
         if not write.replace(self.session, current.pk, new, index):
             raise Conflict(f"`{current.address}` was changed by another writer")
@@ -104,7 +117,9 @@ class Writing(Checking):
             self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules)
 
-    def _flag_replaced(self, document: Mapping[str, Any], added: frozenset[str], taken: frozenset[str]) -> None:
+    def _flag_replaced(
+        self, document: Mapping[str, Any], added: frozenset[str], taken: frozenset[str]
+    ) -> None:
         """Put the change of flags on every document that `document` replaced, directly or not."""
         waiting, done = replaced_by(document, self.house.base), set[str]()
         while (added or taken) and waiting and len(done) < LONGEST:
@@ -117,14 +132,19 @@ class Writing(Checking):
             waiting += replaced_by(old, self.house.base)
             flagged, facts = with_flags(old, added, taken), self.facts_of(current)
             new = self._new(
-                Draft(flagged), id_, current.version + 1, "PATCH", current.record,
+                Draft(flagged),
+                id_,
+                current.version + 1,
+                "PATCH",
+                current.record,
                 self._facts(flagged, facts.owners, facts.veiled_until),
             )
             write.replace(self.session, current.pk, new, extract(flagged, base=self.house.base))
             self._derive(flagged, new)
 
     def replaced(self, document: Mapping[str, Any]) -> list[Version]:
-        """The documents that a new one replaces, which must be there for the caller, current, and of the same record.
+        """The documents that a new one replaces, which must be there for the caller, current, and
+        of the same record.
 
         Unprocessable for one that leads nowhere, Conflict for one that has been replaced already.
         """
@@ -155,28 +175,39 @@ class Writing(Checking):
         return Written(done.version, done.record, done.rules, created=True)
 
     def name_subject(self, document: dict[str, Any], ins: str) -> None:
-        """Make the subject a literal reference to the stored Patient, and see that it is the one of the CDA header.
+        """Make the subject a literal reference to the stored Patient, and see that it is the one of
+        the CDA header.
 
-        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier follow literal references.
+        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier
+        follow literal references.
         """
         index = extract(document, base=self.house.base)
-        named = patient_of(document, index, base=self.house.base) or Named(identifiers=(ins,) if ins else ())
+        named = patient_of(document, index, base=self.house.base) or Named(
+            identifiers=(ins,) if ins else ()
+        )
         standing = self.standing(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
         if ins and self.record_of_holder(ins) not in (None, standing.record):
             raise Unprocessable(
-                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch", code="business-rule",
+                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
+                code="business-rule",
                 expression="DocumentReference.subject",
             )
         subject = dict(document.get("subject", {}))
         if subject.get("reference", "").startswith("#"):
             context = document.setdefault("context", {})
-            document["context"] = {"sourcePatientInfo": {"reference": subject["reference"]}} | context
-        document["subject"] = subject | {"reference": f"Patient/{self.patient_of_record(standing.record)}"}
+            document["context"] = {
+                "sourcePatientInfo": {"reference": subject["reference"]}
+            } | context
+        document["subject"] = subject | {
+            "reference": f"Patient/{self.patient_of_record(standing.record)}"
+        }
 
     def chooses_ids(self, type_: str) -> bool:
-        """Whether this caller may choose the id of a new resource: the operator, of shared resources and Patients."""
+        """Whether this caller may choose the id of a new resource: the operator, of shared
+        resources and Patients.
+        """
         shared = nature_of(type_) == "shared" or type_ == "Patient"
         return self.house.rules is None or (self.subject.actor == "operator" and shared)
 
@@ -189,8 +220,15 @@ class Writing(Checking):
 
     def _erase(self, current: Version, facts: Facts, rules: str) -> Written:
         new = New(
-            record=current.record, type_=current.type_, id_=current.id_, version=current.version + 1,
-            updated=self.moment.now, method="DELETE", body=b"", media=current.media, facts=facts,
+            record=current.record,
+            type_=current.type_,
+            id_=current.id_,
+            version=current.version + 1,
+            updated=self.moment.now,
+            method="DELETE",
+            body=b"",
+            media=current.media,
+            facts=facts,
         )
         if not write.replace(self.session, current.pk, new, NO_INDEX):
             raise Conflict(f"`{current.address}` was changed by another writer")
@@ -201,72 +239,28 @@ class Writing(Checking):
                 self._erase(content, facts, rules)
         return Written(version_of(current.pk, new), current.record, rules)
 
-    # What a write rests on.
-
-    def facts_of(self, current: Version) -> Facts:
-        owners, masked, veiled_until, secret = facts_of(self.session, current.type_, current.id_)
-        return Facts(tuple(owners.split("\n")[1:-1]), masked, veiled_until, secret)
-
-    def _known(self, type_: str, facts: Facts) -> RowFacts:
-        return self.row_facts(
-            type_, facts.columns()["owners"], facts.masked, facts.veiled_until, facts.veiled_representatives
-        )
-
-    def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
-        """The facts of a row about to be: own when its author is the caller, or of his house."""
-        nature = nature_of(type_)
-        lines = Facts(owners).columns()["owners"]
-        collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
-        return RowFacts(nature, collected or is_own(nature, lines, self.subject.me))
-
-    def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
-        if standing.record == SHARED:
-            return ()
-        if resource["resourceType"] == "Consent":
-            named = who(self.session, resource, base=self.house.base)
-            actors = resource.get("provision", {}).get("actor", ())
-            return tuple(sorted({i for actor in actors for i in named(actor.get("reference", {}))}))
-        return owners_of(resource, self.subject)
-
-    def _facts(self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None) -> Facts:
-        if resource["resourceType"] != "DocumentReference":
-            return Facts(owners)
-        found = labels(resource)
-        until = release(self.moment.now) if veiled_until is None else veiled_until
-        return Facts(owners, found.masked, until if found.veiled else 0, found.secret)
-
-    def _standing_for(self, resource: Mapping[str, Any], type_: str, index: Index) -> Standing:
-        """Whose record a new resource goes into, and the caller's place there."""
-        nature = nature_of(type_)
-        if nature == "shared" or type_ == "Patient":
-            return OF_NOBODY
-        named = patient_of(resource, index, base=self.house.base)
-        standing = self.standing(named) if named else None
-        if standing is not None:
-            return standing
-        if self.house.rules is None:
-            return Standing(UNPLACED, "unplaced", True, frozenset())
-        if not named:
-            raise Unprocessable(f"a {type_} must say whose it is", code="required", expression=f"{type_}.subject")
-        raise leads_nowhere(resource, type_)
-
-    def _standing_of(self, current: Version) -> Standing:
-        if current.record in (SHARED, UNPLACED):
-            return Standing(current.record, "shared", True, frozenset())
-        return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
-
     # What follows from a write.
 
-    def _new(self, draft: Draft, id_: str, version: int, method: str, record: int, facts: Facts) -> New:
+    def _new(
+        self, draft: Draft, id_: str, version: int, method: str, record: int, facts: Facts
+    ) -> New:
         meta = draft.resource.get("meta", {})
         head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
         meta = head | {name: value for name, value in meta.items() if name not in head}
         members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
         text = draft.text or write_json(draft.resource)
         return New(
-            record=record, type_=draft.type_, id_=id_, version=version, updated=self.moment.now, method=method,
-            body=splice(text, members), media=draft.media, data=draft.data,
-            linked=bool(document_links(draft.resource)), facts=facts,
+            record=record,
+            type_=draft.type_,
+            id_=id_,
+            version=version,
+            updated=self.moment.now,
+            method=method,
+            body=splice(text, members),
+            media=draft.media,
+            data=draft.data,
+            linked=bool(document_links(draft.resource)),
+            facts=facts,
         )
 
     def _derive(self, resource: Mapping[str, Any], new: New) -> None:
@@ -275,19 +269,27 @@ class Writing(Checking):
             found = relations_of(resource, who(self.session, resource, base=self.house.base))
             write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
         if new.type_ == "Patient":
-            write.change_record(self.session, new.record, state=record_state(resource), born=birth(resource))
+            write.change_record(
+                self.session, new.record, state=record_state(resource), born=birth(resource)
+            )
         elif new.record > SHARED:
-            write.add_authors(self.session, new.record, [Relation(owner, "author") for owner in new.facts.owners])
+            write.add_authors(
+                self.session, new.record, [Relation(owner, "author") for owner in new.facts.owners]
+            )
         if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
             self._derive_again(new.type_, new.id_)
         for address in byte_addresses(resource, self.house.base):
             write.set_facts(self.session, address, new.record, new.facts)
 
     def _derive_again(self, type_: str, id_: str) -> None:
-        """Rights go by identifiers: when those of a person or house change, so do the relations that name it."""
+        """Rights go by identifiers: when those of a person or house change, so do the relations
+        that name it.
+        """
         rows = self.session.rows(
-            "SELECT d.type, d.id, d.record, d.body FROM reference f JOIN resource d ON d.pk = f.pk WHERE NOT d.deleted"
-            " AND f.target_type = :type AND f.target_id = :id AND d.type IN ('Patient', 'CareTeam', 'Consent')",
+            "SELECT d.type, d.id, d.record, d.body FROM reference f JOIN resource d ON d.pk = "
+            "f.pk WHERE NOT d.deleted"
+            " AND f.target_type = :type AND f.target_id = :id AND d.type IN ('Patient', "
+            "'CareTeam', 'Consent')",
             {"type": type_, "id": id_},
         )
         for source_type, source_id, record, body in {(r[0], r[1], r[2], bytes(r[3])) for r in rows}:
@@ -296,12 +298,24 @@ class Writing(Checking):
             write.set_relations(self.session, f"{source_type}/{source_id}", record, found)
 
     def _open_record(self, patient: Mapping[str, Any], id_: str) -> int:
-        return write.open_record(self.session, state=record_state(patient), born=birth(patient), patient=id_)
+        return write.open_record(
+            self.session, state=record_state(patient), born=birth(patient), patient=id_
+        )
 
 
 def version_of(pk: int, new: New) -> Version:
     """The version that `new` has become."""
     return Version(
-        pk, new.record, new.type_, new.id_, new.version, new.updated, new.method == "DELETE", new.method, new.media,
-        new.body, new.data, new.linked,
+        pk,
+        new.record,
+        new.type_,
+        new.id_,
+        new.version,
+        new.updated,
+        new.method == "DELETE",
+        new.method,
+        new.media,
+        new.body,
+        new.data,
+        new.linked,
     )

@@ -1,7 +1,8 @@
 """WSGI request → Call → serve → Reply → WSGI response, for everything below the base address.
 
-https://hl7.org/fhir/R4/http.html. It stands in front of Flask's own routing: a Flask request and response cost 50 µs, a
-fifth of what a read may take (design, `libraries.md` 5); Flask serves what is for people.
+https://hl7.org/fhir/R4/http.html. It stands in front of Flask's own routing: a Flask request and
+response cost 50 µs, a fifth of what a read may take (design, `libraries.md` 5); Flask serves what
+is for people.
 """
 
 import re
@@ -23,9 +24,14 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 _LENGTH = re.compile(r"[0-9]{1,18}")
 # Headers of HTTP itself that say nothing to an interaction are left behind.
 KEPT = {
-    "HTTP_ACCEPT": "accept", "HTTP_AUTHORIZATION": "authorization", "HTTP_PREFER": "prefer",
-    "HTTP_IF_MATCH": "if-match", "HTTP_IF_NONE_MATCH": "if-none-match", "HTTP_IF_NONE_EXIST": "if-none-exist",
-    "HTTP_X_REQUEST_ID": "x-request-id", "CONTENT_TYPE": "content-type",
+    "HTTP_ACCEPT": "accept",
+    "HTTP_AUTHORIZATION": "authorization",
+    "HTTP_PREFER": "prefer",
+    "HTTP_IF_MATCH": "if-match",
+    "HTTP_IF_NONE_MATCH": "if-none-match",
+    "HTTP_IF_NONE_EXIST": "if-none-exist",
+    "HTTP_X_REQUEST_ID": "x-request-id",
+    "CONTENT_TYPE": "content-type",
 }
 
 
@@ -56,11 +62,18 @@ class Api:
         format_ = JSON
         try:
             headers = {name: environ[key] for key, name in KEPT.items() if environ.get(key)}
-            bare = Call(environ["REQUEST_METHOD"], _decoded(path[len(self.root):].strip("/")), environ.get("QUERY_STRING", ""), headers)
+            bare = Call(
+                environ["REQUEST_METHOD"],
+                _decoded(path[len(self.root) :].strip("/")),
+                environ.get("QUERY_STRING", ""),
+                headers,
+            )
             format_ = wanted_or_bytes(bare)
             call = Call(bare.method, bare.path, bare.query, headers, self._read(environ))
         except FhirError as refusal:
-            return Reply(refusal.status, json_format.write(refusal.outcome()), dict(refusal.headers)), format_
+            return Reply(
+                refusal.status, json_format.write(refusal.outcome()), dict(refusal.headers)
+            ), format_
         return serve(call, self.services), format_
 
     def _read(self, environ: Environ) -> bytes:
@@ -92,7 +105,9 @@ def _decoded(path: str) -> str:
 
 
 def wanted_or_bytes(call: Call) -> str:
-    """The format of FHIR content in the answer; of a Binary any `Accept` will do, its bytes are what they are."""
+    """The format of FHIR content in the answer; of a Binary any `Accept` will do, its bytes are
+    what they are.
+    """
     if call.path.startswith("Binary/") and not call.parameter("_format"):
         try:
             return wanted(call)

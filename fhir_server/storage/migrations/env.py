@@ -1,4 +1,5 @@
-"""Run by Alembic: the connection comes with the configuration, there is no other way to start it."""
+"""Run by Alembic: the connection comes with the configuration, there is no other way to start it.
+"""
 
 from alembic import context
 

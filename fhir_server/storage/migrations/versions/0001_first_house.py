@@ -1,10 +1,11 @@
 """The tables of the first house.
 
-`record` is in every table of patient data and never null: the holder's internal number, 0 for shared resources, -1 for
-what belongs to a person but to no record (only without policy). Times are milliseconds since 1970 UTC.
+`record` is in every table of patient data and never null: the holder's internal number, 0 for
+shared resources, -1 for what belongs to a person but to no record (only without policy). Times are
+milliseconds since 1970 UTC.
 
-PostgreSQL keeps the search keys of a resource in one array with a GIN index; SQLite, which has no arrays, one row a key
-(design, `libraries.md` 6.2 and 6.3).
+PostgreSQL keeps the search keys of a resource in one array with a GIN index; SQLite, which has no
+arrays, one row a key (design, `libraries.md` 6.2 and 6.3).
 """
 
 import secrets
@@ -45,8 +46,13 @@ def upgrade() -> None:
     resources()
     index_rows()
     trail()
-    op.create_table("secret", sa.Column("name", sa.Text(), primary_key=True), column("value", sa.LargeBinary()))
-    op.execute("INSERT INTO record (number, state, born, patient) VALUES (0, 'shared', 0, ''), (-1, 'unplaced', 0, '')")
+    op.create_table(
+        "secret", sa.Column("name", sa.Text(), primary_key=True), column("value", sa.LargeBinary())
+    )
+    op.execute(
+        "INSERT INTO record (number, state, born, patient) VALUES (0, 'shared', 0, ''), (-1, "
+        "'unplaced', 0, '')"
+    )
     cursor_key = sa.text("INSERT INTO secret (name, value) VALUES ('cursor', :value)")
     op.get_bind().execute(cursor_key, {"value": secrets.token_bytes(32)})
 
@@ -83,7 +89,9 @@ def resources() -> None:
         column("masked", sa.Boolean()),
         column("veiled_until", sa.BigInteger()),  # 0: visible to the holder
         column("veiled_representatives", sa.Boolean()),
-        column("owners", sa.Text()),  # identifiers system|value, one a line, a newline first and last
+        column(
+            "owners", sa.Text()
+        ),  # identifiers system|value, one a line, a newline first and last
         column("linked", sa.Boolean()),  # has references that may lead to hidden rows
         *([column("keys", ARRAY(sa.BigInteger()))] if on_postgres else []),
         sa.UniqueConstraint("type", "id", name="resource_address"),
@@ -91,13 +99,22 @@ def resources() -> None:
     op.create_index("resource_record", "resource", ["record", "type", "updated"])
     op.create_index("resource_updated", "resource", ["type", "updated"])
     traces = sa.text("type = 'AuditEvent'")
-    op.create_index("resource_agent", "resource", ["owners"], sqlite_where=traces, postgresql_where=traces)
+    op.create_index(
+        "resource_agent", "resource", ["owners"], sqlite_where=traces, postgresql_where=traces
+    )
     if on_postgres:
         op.create_index(
-            "resource_keys", "resource", ["keys"], postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+            "resource_keys",
+            "resource",
+            ["keys"],
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
         )
     else:
-        op.execute("CREATE TABLE key (hash INTEGER NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY (hash, pk)) WITHOUT ROWID")
+        op.execute(
+            "CREATE TABLE key (hash INTEGER NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY (hash, "
+            "pk)) WITHOUT ROWID"
+        )
         op.create_index("key_pk", "key", ["pk"])
     op.create_table(
         "history",
@@ -108,8 +125,13 @@ def resources() -> None:
 
 
 def index_rows() -> None:
-    """What is not compared exactly: strings, dates, numbers; references for chains; tokens for sorting."""
-    interval: dict[str, sa.types.TypeEngine[Any]] = {"moment": sa.BigInteger(), "number": sa.Float(53)}
+    """What is not compared exactly: strings, dates, numbers; references for chains; tokens for
+    sorting.
+    """
+    interval: dict[str, sa.types.TypeEngine[Any]] = {
+        "moment": sa.BigInteger(),
+        "number": sa.Float(53),
+    }
     values = {
         "string": [column("value", sa.Text()), column("exact", sa.Text())],
         **{name: [column("low", type_), column("high", type_)] for name, type_ in interval.items()},
@@ -117,16 +139,25 @@ def index_rows() -> None:
         "token": [column("value", sa.Text())],
     }
     for name, columns in values.items():
-        op.create_table(name, column("pk", sa.BigInteger()), column("parameter", sa.BigInteger()), *columns)
+        op.create_table(
+            name, column("pk", sa.BigInteger()), column("parameter", sa.BigInteger()), *columns
+        )
         op.create_index(f"{name}_pk", name, ["pk", "parameter"])
-    op.create_index("string_value", "string", ["parameter", "value"], postgresql_ops={"value": "text_pattern_ops"})
+    op.create_index(
+        "string_value",
+        "string",
+        ["parameter", "value"],
+        postgresql_ops={"value": "text_pattern_ops"},
+    )
     for name in interval:
         op.create_index(f"{name}_low", name, ["parameter", "low"])
     op.create_index("reference_target", "reference", ["target_type", "target_id", "parameter"])
 
 
 def trail() -> None:
-    """Appended in the transaction of the answer; `pending` until somebody searches and it becomes an AuditEvent row."""
+    """Appended in the transaction of the answer; `pending` until somebody searches and it becomes
+    an AuditEvent row.
+    """
     op.create_table(
         "trail",
         sa.Column("id", sa.Text(), primary_key=True),  # of the AuditEvent; begins with the time
@@ -138,4 +169,6 @@ def trail() -> None:
         column("pending", sa.Boolean()),
     )
     pending = sa.text("pending")
-    op.create_index("trail_pending", "trail", ["record"], sqlite_where=pending, postgresql_where=pending)
+    op.create_index(
+        "trail_pending", "trail", ["record"], sqlite_where=pending, postgresql_where=pending
+    )

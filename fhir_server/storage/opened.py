@@ -1,0 +1,234 @@
+"""The store opened for one caller: his place in a record, what is decided there, what is noted.
+
+Every method is one of: guarded (through the scope), deciding (asks `policy.decide`), or bookkeeping
+of the trail; tests/test_architecture.py has the list.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Iterable, Self
+
+from fhir_server.audit.note import Note
+from fhir_server.audit.note import write as write_note
+from fhir_server.fhir.outcome import FhirError, Forbidden
+from fhir_server.policy.decide import Decision, decide
+from fhir_server.policy.facts import RowFacts, Standing, nature_of, subject_facts
+from fhir_server.policy.rules import RuleSet
+from fhir_server.policy.scope import Scope, is_own
+from fhir_server.policy.subject import Subject
+from fhir_server.policy.writes import Act
+from fhir_server.storage import read, trail
+from fhir_server.storage.condition import BITS
+from fhir_server.storage.engine import Session
+from fhir_server.storage.rows import Named, Rows, standing
+
+# One text for all three: no authorisation, blocked, opposed (contract 5).
+NO_ACCESS = "no access to this record"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What differs from request to request, passed in: `now` in ms, `adult_before` the birth (ms)
+    that makes of age.
+    """
+
+    now: int
+    adult_before: int
+    trace: str  # id of the AuditEvent
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is the same for all requests: the rules (None: no policy), our address, the key of
+    cursors.
+    """
+
+    rules: RuleSet | None
+    base: str
+    cursor_key: bytes
+
+
+@dataclass
+class Opened:
+    """The store, opened for one caller and one request."""
+
+    session: Session
+    house: House
+    subject: Subject
+    scope: Scope
+    moment: Moment
+    noted: bool = False
+    entries: int = 0  # of a Bundle, done so far
+    created: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # in this request: may be referred to
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close: the connection is the thread's."""
+
+    def rows(self, named: Named = Named()) -> Rows:
+        return Rows(
+            self.scope,
+            self.session.database.postgres,
+            self.moment.now,
+            self.moment.adult_before,
+            named,
+        )
+
+    # Deciding.
+
+    def standing(self, named: Named) -> Standing | None:
+        """The caller's place in the one record named; None when there is none, or none for him yet.
+        """
+        rows = self.rows(named)
+        rows.params |= {"now": self.moment.now, "adult_before": self.moment.adult_before}
+        for n, identifier in enumerate(self.subject.me):
+            rows.params[f"me{n}"] = identifier
+        text = standing(rows.named_records(), len(self.subject.me), rows.postgres, True)
+        text = f"SELECT record, state, born <= :adult_before, held FROM ({text}) s"
+        found = self.session.rows(text, rows.params)
+        if len(found) != 1:
+            return None
+        number, state, of_age, held = found[0]
+        if state == "before" and self.house.rules and self.subject.actor != "operator":
+            return None
+        if (
+            self.subject.person
+            and self.house.rules
+            and self.record_of_holder(self.subject.person) != number
+        ):
+            raise Forbidden(NO_ACCESS, rule="person_id", record=number)
+        relations = frozenset(relation for relation, bit in BITS.items() if held & bit)
+        return Standing(number, state, bool(of_age), relations)
+
+    def record_of_holder(self, ins: str) -> int | None:
+        """The record whose holder has this INS (`system|value`): to compare two names of a patient,
+        never to show.
+        """
+        rows = self.session.rows(
+            "SELECT record FROM relation WHERE actor = :actor AND kind = 'holder'", {"actor": ins}
+        )
+        return int(rows[0][0]) if rows else None
+
+    def check_age(self) -> None:
+        """Forbidden for a holder who is too young to act for himself (FHIR_MINOR_ACCESS_AGE)."""
+        if self.house.rules is None or self.subject.actor != "holder":
+            return
+        young = self.session.rows(
+            "SELECT x.record FROM relation x JOIN record k ON k.number = x.record WHERE x.actor = "
+            ":actor"
+            " AND x.kind = 'holder' AND k.born > :adult_before",
+            {"actor": self.subject.identifier, "adult_before": self.moment.adult_before},
+        )
+        if young:
+            raise Forbidden(
+                "a minor acts through his representatives", rule="K53", record=young[0][0]
+            )
+
+    def decision(self, act: Act, standing: Standing, row: RowFacts) -> Decision:
+        if self.house.rules is None:
+            return Decision(True, ("off",))
+        facts = dict(subject_facts(self.subject, action=act.action, asks=act.asks))
+        return decide(self.house.rules.rules, facts | standing.facts() | row.facts())
+
+    def permit(self, acts: Iterable[Act], standing: Standing, row: RowFacts) -> str:
+        """The names of the rules that permit every act; Forbidden at the first that is not."""
+        settled: list[str] = []
+        for act in acts:
+            decision = self.decision(act, standing, row)
+            if not decision.permitted:
+                raise Forbidden(NO_ACCESS, rule=" ".join(decision.reasons), record=standing.record)
+            settled += decision.reasons
+        return " ".join(dict.fromkeys(settled))
+
+    def row_facts(
+        self, type_: str, owners: str, masked: bool, veiled_until: int, secret: bool
+    ) -> RowFacts:
+        nature = nature_of(type_)
+        return RowFacts(
+            nature,
+            is_own(nature, owners, self.subject.me),
+            masked,
+            veiled_until > self.moment.now,
+            secret,
+        )
+
+    # The trail.
+
+    def note(self, note: Note, records: Iterable[tuple[int, str]]) -> None:
+        """Append a note for each record, with the rules that settled the access."""
+        trail.append(
+            self.session,
+            trace=self.moment.trace,
+            now=self.moment.now,
+            agent=self.subject.identifier,
+            note=write_note(note),
+            records=records,
+        )
+        self.noted = True
+
+    def note_refusal(self, note: Note, named: Named, refusal: FhirError) -> None:
+        """Append a refusal: to the caller's own log as he asked it, and to each record it touched,
+        with the rules.
+
+        Two notes, since what the caller may read of it must not tell whether there was anything to
+        touch.
+        """
+        text = write_note(note)
+        with self.session.transaction():
+            trail.append(
+                self.session,
+                trace=self.moment.trace,
+                now=self.moment.now,
+                agent=self.subject.identifier,
+                note=text,
+                records=[(0, "")],
+            )
+            touched = set(read.records_named(self.session, named, self.rows())) | {
+                refusal.record
+            } - {0}
+            rules = refusal.rule or self.reasons(named)
+            trail.append(
+                self.session,
+                trace=f"{self.moment.trace}-r",
+                now=self.moment.now,
+                agent="",
+                note=text,
+                records=[(record, rules) for record in sorted(touched - {0})],
+            )
+
+    def reasons(self, named: Named) -> str:
+        """The rules that keep the caller from reading what is named; "" when nothing is, or nothing
+        keeps him.
+        """
+        standing = self.standing(named) if named and self.house.rules else None
+        if standing is None:
+            return ""
+        type_, row = "DocumentReference", RowFacts("document")
+        if named.resource:
+            type_ = named.resource[0]
+            row = self.row_facts(type_, *read.facts_of(self.session, *named.resource))
+        decision = self.decision(Act("read"), standing, row)
+        return "" if decision.permitted else " ".join(decision.reasons)
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """What fails within is undone alone."""
+        return self.session.savepoint()
+
+    def next_trace(self) -> None:
+        """The next entry of a Bundle leaves a trace of its own."""
+        self.entries += 1
+        self.moment = replace(self.moment, trace=f"{self.moment.trace[:36]}-{self.entries}")
+        self.noted = False
+
+    def _trace(self, note: Note) -> dict[str, object]:
+        return {
+            "trace": self.moment.trace,
+            "at": self.moment.now,
+            "agent": self.subject.identifier,
+            "note": write_note(note),
+        }

@@ -40,6 +40,7 @@ from fhir_server.policy.subject import Subject
 from fhir_server.serve import Services
 from fhir_server.storage.engine import StorageBusy
 from fhir_server.storage.opened import Moment
+from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Draft, Writing, Written
 from mappings.cda.datatypes import V3
 from mappings.cda.documentreference import documentreference
@@ -325,9 +326,9 @@ class Desk:
         """The id of the Patient with the header's INS, made of its recordTarget if need be."""
         ins = documents.header_ins(header)
         self.stored.lock(f"INS {ins}")
-        record = self.stored.record_of_holder(ins)
-        if record is not None:
-            return self.stored.patient_of_record(record)
+        standing = self.stored.standing(Named(identifiers=(ins,)))
+        if standing is not None:
+            return standing.patient
         anchor = document["context"]["sourcePatientInfo"]["reference"]
         source = next(one for one in document["contained"] if f"#{one['id']}" == anchor)
         patient = {name: value for name, value in source.items() if name != "id"}

@@ -125,11 +125,10 @@ def deposit(
     """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary
     with its facts.
     """
-    made = completed(document, data, context)
-    header = cda_header(data, made["content"][0]["attachment"].get("contentType", ""))
-    if context.policed:
-        stored.name_subject(made, header_ins(header) if header else "")
-        check_unique(made, stored, context)
+    header = cda_header(data, document["content"][0]["attachment"].get("contentType", ""))
+    made = completed(document, data, header, context)
+    stored.name_subject(made, header_ins(header) if header else "")
+    check_unique(made, stored, context)
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
     done = create_document(made, document_id, stored)
@@ -158,12 +157,13 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
     return done
 
 
-def completed(document: Resource, data: bytes, context: Context) -> dict[str, Any]:
+def completed(
+    document: Resource, data: bytes, header: Header | None, context: Context
+) -> dict[str, Any]:
     """`document` with hash, size and, from a CDA header, what the client left out; Unprocessable
-    where they disagree.
+    where they disagree. A flag that hides it in the header hides it here too.
     """
     attachment = document["content"][0]["attachment"]
-    header = cda_header(data, attachment.get("contentType", ""))
     made: dict[str, Any] = dict(document)
     if header is not None:
         _check_patient(document, header)
@@ -172,7 +172,7 @@ def completed(document: Resource, data: bytes, context: Context) -> dict[str, An
             header, data=data, patient=subject.get("reference", ""), url=url
         )
         derived["subject"] = subject
-        made = complete(document, derived)
+        made = with_flags(complete(document, derived), flags(derived), frozenset())
     made.setdefault("securityLabel", [NORMAL])
     if not any(
         c.get("system") in CONFIDENTIALITY

@@ -179,16 +179,19 @@ class Desk:
         if entry.resource.get("resourceType") != entry.type_:
             raise BadRequest(f"the resource of the entry is no `{entry.type_}`", code="invalid")
         self.stored.next_trace()
+        if not self.context.policed:
+            return {entry.place: self._created(self._create(entry), entry)}
         if entry.type_ == "Binary":
             return self._binary(entry, planned)
         if entry.type_ == "DocumentReference" and (bytes_ := self._bytes_of(entry, planned)):
             return self._document(entry, bytes_)
-        if self.context.policed:
-            check_ins(entry.resource, self.context)
+        check_ins(entry.resource, self.context)
         return {entry.place: self._created(self._create(entry), entry)}
 
     def _create(self, entry: Planned) -> Written:
-        return create_one(Draft(entry.resource), self.stored, self.context, entry.id_)
+        is_binary = entry.type_ == "Binary"
+        draft = documents.binary_draft(entry.resource) if is_binary else Draft(entry.resource)
+        return create_one(draft, self.stored, self.context, entry.id_)
 
     def _created(self, done: Written, entry: Planned) -> Reply:
         version = done.version
@@ -243,9 +246,7 @@ class Desk:
         return {entry.place: self._created(document, entry), bytes_.place: self._reply(content)}
 
     def _binary(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Bytes whose document has not been done yet: do the document, which does them; else they
-        stand alone.
-        """
+        """Bytes whose document has not been done yet: do the document, which does them."""
         for other in planned:
             if (
                 other.type_ == "DocumentReference"
@@ -255,13 +256,7 @@ class Desk:
                 call = self._call(other)
                 self.admit(call, match(call))
                 return self._document(other, entry)
-        if self.context.policed:
-            raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
-        return {
-            entry.place: self._created(
-                self.stored.create(documents.binary_draft(entry.resource), entry.id_), entry
-            )
-        }
+        raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
 
     def _answer(self, kind: str, replies: list[Reply]) -> Reply:
         entries = [Entry("", *_response(reply)) for reply in replies]

@@ -81,6 +81,7 @@ class Standing:
     state: str
     of_age: bool
     relations: frozenset[str]
+    patient: str = ""  # id of the Patient
 
     def facts(self) -> dict[str, str]:
         found = {relation: YES if relation in self.relations else NO for relation in RELATIONS}

@@ -78,6 +78,8 @@ class Checking(Repository):
         named = patient_of(resource, index, base=self.house.base)
         standing = self.standing(named) if named else None
         if standing is not None:
+            if self.house.rules:  # a record that is there for the caller has a Patient that is
+                self.created.add(("Patient", standing.patient))
             return standing
         if self.house.rules is None:
             return Standing(UNPLACED, "unplaced", True, frozenset())
@@ -146,12 +148,13 @@ class Checking(Repository):
         for address in sorted(unknown - self.visible(unknown)):
             raise nothing_there(wanted[address])
 
-    def patient_of_record(self, record: int) -> str:
-        return str(
-            self.session.rows(
-                "SELECT patient FROM record WHERE number = :number", {"number": record}
-            )[0][0]
+    def is_holder(self, record: int, ins: str) -> bool:
+        """Whether the holder of this record has this INS (`system|value`)."""
+        rows = self.session.rows(
+            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = 'holder'",
+            {"record": record, "actor": ins},
         )
+        return bool(rows)
 
     def lock(self, name: str) -> None:
         """Wait for whoever else is writing under this name; until the end of the transaction."""

@@ -48,7 +48,7 @@ class Compiler:
         INS, for professionals).
         """
         self.rows, self.identity = rows, identity
-        self.narrow = bool(rows.named)
+        self.narrow = rows.confined
         self.aliases = 0
 
     def where(self, criterion: Criterion, alias: str, type_: str) -> str:

@@ -134,9 +134,9 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
     keys = _keys(query.sort, rows)
     parts = rows.with_()
-    if rows.named:
+    if rows.confined:
         parts.append(f"entry AS MATERIALIZED ({rows.entry(type_)})")
-    rules = "''" if rows.named else seen.rules  # of a named record `standing` knows them
+    rules = "''" if rows.confined else seen.rules  # of a named record `standing` knows them
     sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
     parts.append(
         f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, "
@@ -149,11 +149,11 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})"
     )
     if traced:
-        parts.append(_noted(bool(rows.named)))
+        parts.append(_noted(rows.confined))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
         f"SELECT max(access) AS access, {joined}(record || ':' || rules, ';') AS records FROM entry"
-        if rows.named
+        if rows.confined
         else "SELECT 1 AS access, '' AS records"
     )
     wanted = ", ".join(f"r.{name}" for name in (*SHOWN, *(["data"] if type_ == "Binary" else [])))
@@ -197,12 +197,12 @@ def find(
     versions = [_version(query.type_, row) for row in page]
     records = (
         _named_records(named)
-        if rows.named
+        if rows.confined
         else sorted({v.record: v.rules for v in versions}.items())
     )
     more = len(matches) > query.count and query.count > 0
     return Found(
-        access=None if rows.named and access is None else bool(access),
+        access=None if rows.confined and access is None else bool(access),
         records=records,
         total=total,
         versions=versions,

@@ -60,9 +60,10 @@ class Opened:
     moment: Moment
     noted: bool = False
     entries: int = 0  # of a Bundle, done so far
-    created: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # in this request: may be referred to
+    standings: dict[Named, Standing | None] = field(default_factory=dict)
+    # Made, or found to be there, in this request: may be referred to.
+    created: set[tuple[str, str]] = field(default_factory=set)
+    authors: set[tuple[int, str]] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         return self
@@ -83,17 +84,26 @@ class Opened:
 
     def standing(self, named: Named) -> Standing | None:
         """The caller's place in the one record named; None when there is none, or none for him yet.
+
+        Remembered until something is written that may change it.
         """
+        if named not in self.standings:
+            found = self.standings[named] = self._standing(named)
+            if found is not None:
+                self.standings[Named(patients=(found.patient,))] = found
+        return self.standings[named]
+
+    def _standing(self, named: Named) -> Standing | None:
         rows = self.rows(named)
         rows.params |= {"now": self.moment.now, "adult_before": self.moment.adult_before}
         for n, identifier in enumerate(self.subject.me):
             rows.params[f"me{n}"] = identifier
         text = standing(rows.named_records(), len(self.subject.me), rows.postgres, True)
-        text = f"SELECT record, state, born <= :adult_before, held FROM ({text}) s"
+        text = f"SELECT record, state, born <= :adult_before, patient, held FROM ({text}) s"
         found = self.session.rows(text, rows.params)
         if len(found) != 1:
             return None
-        number, state, of_age, held = found[0]
+        number, state, of_age, patient, held = found[0]
         if state == "before" and self.house.rules and self.subject.actor != "operator":
             return None
         if (
@@ -103,7 +113,7 @@ class Opened:
         ):
             raise Forbidden(NO_ACCESS, rule="person_id", record=number)
         relations = frozenset(relation for relation, bit in BITS.items() if held & bit)
-        return Standing(number, state, bool(of_age), relations)
+        return Standing(number, state, bool(of_age), relations, patient)
 
     def record_of_holder(self, ins: str) -> int | None:
         """The record whose holder has this INS (`system|value`): to compare two names of a patient,

@@ -109,7 +109,7 @@ class Repository(Opened):
         return found
 
     def _check_access(self, found: Found, query: Query, rows: Rows) -> None:
-        if not rows.named or found.access or found.versions:
+        if not rows.confined or found.access or found.versions:
             return
         if found.access is None and read.is_professional(rows.shape):
             return  # an unknown patient: nothing is found, and that is no secret

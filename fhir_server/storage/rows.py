@@ -89,6 +89,11 @@ class Rows:
                 self.params[f"me{n}"] = identifier
                 self.params[f"own{n}"] = f"\n{identifier}\n"
 
+    @property
+    def confined(self) -> bool:
+        """Whether only the named records are looked at; never when the scope is everything."""
+        return bool(self.named) and not self.scope.everything
+
     def add(self, name: str, value: object) -> str:
         """A new parameter; its placeholder."""
         name = f"{name}{len(self.params)}"
@@ -99,7 +104,7 @@ class Rows:
         """The rows of `type_` this scope may see, as `alias`; `minimal`: Patients found by their
         exact identity.
         """
-        return visible_rows(alias, type_, self.shape, minimal, bool(self.named))
+        return visible_rows(alias, type_, self.shape, minimal, self.confined)
 
     def with_(self) -> list[str]:
         """The part every statement over visible rows begins with; none when the scope is
@@ -154,7 +159,7 @@ def standing(named: str, me: int, postgres: bool, before: bool) -> str:
     if named:
         mine = f"SELECT {held} FROM relation x WHERE x.record = k.number AND {in_force}"
         return (
-            f"SELECT k.number AS record, k.state, k.born, COALESCE(({mine}), 0) AS held"
+            f"SELECT k.number AS record, k.state, k.born, k.patient, COALESCE(({mine}), 0) AS held"
             f" FROM record k WHERE k.number IN ({named}){opened}"
         )
     return (

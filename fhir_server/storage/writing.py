@@ -55,6 +55,7 @@ class Written:
     record: int
     rules: str
     created: bool = False
+    facts: Facts = Facts()
 
 
 class Writing(Checking):
@@ -82,7 +83,7 @@ class Writing(Checking):
             raise Conflict(f"`{type_}/{id_}` exists already")
         self.created.add((type_, id_))
         self._derive(resource, new)
-        return Written(version_of(pk, new), standing.record, rules, created=True)
+        return Written(version_of(pk, new), standing.record, rules, created=True, facts=new.facts)
 
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
         """Put `draft` in place of `current`, which the caller has been found to see.
@@ -162,8 +163,7 @@ class Writing(Checking):
 
     def create_bytes(self, draft: Draft, id_: str, document: Written) -> Written:
         """Store the bytes of a document just written: whoever sees the one sees the other."""
-        facts = self.facts_of(document.version)
-        new = self._new(draft, id_, 1, "POST", document.record, facts)
+        new = self._new(draft, id_, 1, "POST", document.record, document.facts)
         pk = write.insert(self.session, new, extract(draft.resource, base=self.house.base))
         if pk is None:
             raise Conflict(f"`Binary/{id_}` exists already")
@@ -181,14 +181,12 @@ class Writing(Checking):
         `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier
         follow literal references.
         """
-        index = extract(document, base=self.house.base)
-        named = patient_of(document, index, base=self.house.base) or Named(
-            identifiers=(ins,) if ins else ()
-        )
+        of_header = Named(identifiers=(ins,) if ins else ())
+        named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
         standing = self.standing(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
-        if ins and self.record_of_holder(ins) not in (None, standing.record):
+        if ins and named != of_header and not self.is_holder(standing.record, ins):
             raise Unprocessable(
                 "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
                 code="business-rule",
@@ -200,9 +198,7 @@ class Writing(Checking):
             document["context"] = {
                 "sourcePatientInfo": {"reference": subject["reference"]}
             } | context
-        document["subject"] = subject | {
-            "reference": f"Patient/{self.patient_of_record(standing.record)}"
-        }
+        document["subject"] = subject | {"reference": f"Patient/{standing.patient}"}
 
     def chooses_ids(self, type_: str) -> bool:
         """Whether this caller may choose the id of a new resource: the operator, of shared
@@ -266,6 +262,7 @@ class Writing(Checking):
     def _derive(self, resource: Mapping[str, Any], new: New) -> None:
         """Relations, state and facts that this content says, in the same transaction."""
         if new.type_ in ("Patient", "CareTeam", "Consent"):
+            self.standings.clear()
             found = relations_of(resource, who(self.session, resource, base=self.house.base))
             write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
         if new.type_ == "Patient":
@@ -273,13 +270,21 @@ class Writing(Checking):
                 self.session, new.record, state=record_state(resource), born=birth(resource)
             )
         elif new.record > SHARED:
-            write.add_authors(
-                self.session, new.record, [Relation(owner, "author") for owner in new.facts.owners]
-            )
+            self._add_authors(new.record, set(new.facts.owners))
         if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
+            self.standings.clear()
             self._derive_again(new.type_, new.id_)
         for address in byte_addresses(resource, self.house.base):
-            write.set_facts(self.session, address, new.record, new.facts)
+            if new.version > 1 or address not in self.created:  # else it comes with these facts
+                write.set_facts(self.session, address, new.record, new.facts)
+
+    def _add_authors(self, record: int, owners: set[str]) -> None:
+        """Note that these have documents of their own in the record, once a request."""
+        new = {(record, owner) for owner in owners} - self.authors
+        self.authors |= new
+        write.add_authors(
+            self.session, record, [Relation(owner, "author") for _, owner in sorted(new)]
+        )
 
     def _derive_again(self, type_: str, id_: str) -> None:
         """Rights go by identifiers: when those of a person or house change, so do the relations

@@ -33,7 +33,7 @@ class Contained:
 
 def local_references(value: Any) -> Iterator[str]:
     """The ids of contained resources that `value` refers to (`#id` without its `#`)."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         reference = value.get("reference")
         if isinstance(reference, str) and reference.startswith("#"):
             yield reference[1:]
@@ -73,7 +73,7 @@ def renamed(resource: Mapping[str, Any], taken: Collection[str]) -> Json:
 
 
 def _with_references(value: Any, new: Mapping[str, str]) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         changed = {name: _with_references(part, new) for name, part in value.items()}
         reference = value.get("reference")
         if isinstance(reference, str) and reference.startswith("#"):

@@ -14,7 +14,7 @@ from fhir_server.auth.token import Verifier
 from fhir_server.policy.rules import DMP_2022
 from fhir_server.serve import Services
 from fhir_server.settings import Settings, SettingsError, read
-from fhir_server.storage import migrate
+from fhir_server.storage import schema
 from fhir_server.storage.engine import Database
 from fhir_server.storage.opened import House
 from fhir_server.storage.secrets import cursor_key
@@ -39,21 +39,25 @@ def new_trace() -> str:
     return f"{begin[:8]}-{begin[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[6:18]}"
 
 
+class NoKeys:
+    """Of commands that serve nobody, and need no keys: no token is good."""
+
+    def find(self, kid: str, alg: str) -> None:
+        return None
+
+
 def services_of(settings: Settings) -> Services:
     """SettingsError for a policy that is not offered yet, SchemaError when the database is not as
     this program needs it.
     """
     if settings.policy not in RULES:
-        raise SettingsError(
-            f"FHIR_POLICY: `{settings.policy}` is not offered yet, only dmp-2022 and off are"
-        )
+        raise SettingsError(f"FHIR_POLICY: `{settings.policy}` is not offered yet")
     database = Database(settings.database_url, timeout=settings.timeout)
-    migrate.check(database)
+    schema.check(database)
     verifier = None
     if settings.auth == "required":
-        if settings.jwks is None:
-            raise SettingsError("FHIR_JWKS: needed with FHIR_AUTH=required")
-        verifier = Verifier(Keys(settings.jwks), issuer=settings.issuer, audience=settings.audience)
+        keys = NoKeys() if settings.jwks is None else Keys(settings.jwks)
+        verifier = Verifier(keys, issuer=settings.issuer, audience=settings.audience)
     house = House(RULES[settings.policy], settings.base_url, cursor_key(database))
     return Services(settings, database, house, verifier, milliseconds_now, new_id, new_trace)
 
@@ -70,7 +74,9 @@ def from_environment() -> Flask:
     """What a WSGI server loads: everything from the environment."""
     import gc
 
-    app = create_app(services_of(read(os.environ)))
+    settings = read(os.environ)
+    settings.check_serving("127.0.0.1")
+    app = create_app(services_of(settings))
     warm()
     gc.collect()
     gc.freeze()  # what is loaded now stays: full collections need not look at it

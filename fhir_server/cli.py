@@ -4,6 +4,7 @@ Every command has `--help`, an exit status, and errors in one line.
 """
 
 import os
+import socket
 import sys
 import time
 import uuid
@@ -13,15 +14,17 @@ from typing import NoReturn, cast
 import click
 
 from fhir_server import __version__
-from fhir_server.app import services_of
-from fhir_server.auth.development import claims_for, development_keys, sign
-from fhir_server.auth.subject import SYSTEMS_OF
 from fhir_server.policy.subject import ACTORS, INS_SYSTEMS, Coded
 from fhir_server.settings import Settings, SettingsError, read
-from fhir_server.storage import migrate as schema
+from fhir_server.storage import schema
 from fhir_server.storage.engine import Database
 
 PROFESSION = "urn:oid:1.2.250.1.71.1.2.7"
+# Who a development token is for when nobody is named.
+INVENTED = {
+    "urn:oid:1.2.250.1.71.4.2.1": "899700218896",
+    "urn:oid:1.2.250.1.71.4.2.2": "1180035024",
+}
 TEST_INS = "urn:oid:1.2.250.1.213.1.4.10"
 
 
@@ -52,45 +55,33 @@ def serve(host: str, port: int, workers: int) -> None:
     known = settings()
     try:
         known.check_serving(host)
-        services_of(known)
+        schema.check(Database(known.database_url))
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
     if known.auth == "off":
-        click.echo(
-            "FHIR_AUTH=off: everybody on this machine may read and write everything", err=True
-        )
+        click.echo("FHIR_AUTH=off: whoever reaches this address may read and write all", err=True)
     listen(host, port, workers)
 
 
-def listen(host: str, port: int, workers: int) -> None:
-    """Run the production server until it is told to stop."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.errors import ConfigurationError
-
-    try:
-        Granian(
-            "fhir_server.app:from_environment",
-            factory=True,
-            address=host,
-            port=port,
-            interface=Interfaces.WSGI,
-            workers=workers,
-            blocking_threads=8,
-            backpressure=64 * workers,
-            workers_kill_timeout=30,
-            websockets=False,
-            log_level="warning",  # type: ignore[arg-type]  # granian's own words
-        ).serve()
-    except (ConfigurationError, OSError, RuntimeError) as problem:
-        fail(problem)
+def listen(host: str, port: int, workers: int) -> NoReturn:
+    """Become the production server; one line and exit 1 when the address cannot be had."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as problem:
+            fail(f"cannot listen on {host}:{port}: {problem.strerror}")
+    arguments = ["-m", "fhir_server.web.listen", host, str(port), str(workers)]
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 @main.command()
 def migrate() -> None:
     """Create or upgrade the database schema."""
     try:
-        revision = schema.upgrade(Database(settings().database_url))
+        from fhir_server.storage.migrate import upgrade
+
+        revision = upgrade(Database(settings().database_url))
     except schema.SchemaError as problem:
         fail(problem)
     click.echo(f"the schema is at {revision}")
@@ -100,6 +91,7 @@ def migrate() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def load(paths: tuple[Path, ...]) -> None:
     """Load files: FHIR JSON or XML, Bundles, CDA XML; a report says what was refused and why."""
+    from fhir_server.app import services_of
     from fhir_server.load import load_files
 
     try:
@@ -132,9 +124,8 @@ def _coded(_: object, __: object, values: tuple[str, ...]) -> tuple[Coded, ...]:
 @click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 60 * 24 * 365))
 @click.option(
     "--keys",
-    default=Path(),
     type=click.Path(path_type=Path, file_okay=False),
-    help="folder of the development key",
+    help="folder of the development key; by default that of FHIR_JWKS, or this one",
 )
 def token(**options: object) -> None:
     """Development only: print a token signed with the development key."""
@@ -143,15 +134,19 @@ def token(**options: object) -> None:
 
 def make_token(known: Settings, **options: object) -> str:
     """A token for the settings' issuer and audience; `options` as those of the command."""
+    from fhir_server.auth.development import claims_for, development_keys, sign
+    from fhir_server.auth.subject import SYSTEMS_OF
+
     actor, patient = str(options["actor"]), str(options["patient"])
     system = SYSTEMS_OF[actor][0]
     system = TEST_INS if system in INS_SYSTEMS else system  # invented people only
-    identifier = _identifier(str(options["sub"] or patient), system)
+    invented = patient if system == TEST_INS else INVENTED[SYSTEMS_OF[actor][0]]
+    identifier = _identifier(str(options["sub"] or invented), system)
     if not identifier:
-        fail("--sub is needed: who is it")
+        fail("--sub or --patient is needed: whose INS is it")
     organization = str(options["organization"])
     try:
-        key, _ = development_keys(Path(str(options["keys"])))
+        key, _ = development_keys(_folder(known, cast("Path | None", options["keys"])))
     except (OSError, ValueError) as problem:
         fail(problem)
     claims = claims_for(
@@ -164,7 +159,6 @@ def make_token(known: Settings, **options: object) -> str:
         patient=_identifier(patient, TEST_INS),
         name=str(options["name"]),
         organization=_identifier(organization, "urn:oid:1.2.250.1.71.4.2.2"),
-        organization_name=organization,
         roles=cast("tuple[Coded, ...]", options["roles"]),
         sector=str(options["sector"]),
         purpose=str(options["purpose"]),
@@ -177,6 +171,14 @@ def make_token(known: Settings, **options: object) -> str:
     return sign(claims, key)
 
 
+def _folder(known: Settings, given: Path | None) -> Path:
+    """Where the development keys are: beside the public ones, when those are a file."""
+    if given is not None:
+        return given
+    in_file = known.jwks is not None and "://" not in known.jwks
+    return Path(str(known.jwks)).parent if in_file else Path()
+
+
 def _identifier(text: str, system: str) -> str:
     return text if not text or "|" in text else f"{system}|{text}"
 
@@ -186,6 +188,7 @@ def _identifier(text: str, system: str) -> str:
 @click.option("--document", required=True, help="id of a DocumentReference")
 def explain(bearer: str, document: str) -> None:
     """Say whether a token's bearer may read a document, and by which rules."""
+    from fhir_server.app import services_of
     from fhir_server.explain import explanation
     from fhir_server.fhir.outcome import FhirError
 

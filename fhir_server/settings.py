@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "FHIR_"
+OFFERED = ("dmp-2022", "off")  # policies; the contract has dmp-2019 too
 OF_THE_TESTS = "FHIR_TEST_"  # these belong to the test suite
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -45,6 +46,8 @@ class Settings:
 
         Raises SettingsError: no keys to check tokens with, or no tokens at all beyond this machine.
         """
+        if self.policy not in OFFERED:
+            raise SettingsError(f"FHIR_POLICY: {_shown(self.policy)} is not offered yet")
         if self.auth == "required" and self.jwks is None:
             raise SettingsError("FHIR_JWKS: needed with FHIR_AUTH=required")
         if self.auth == "off" and not is_loopback(host):

@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
@@ -146,6 +145,8 @@ def _content(path: str) -> bytes:
 
 def _fetch(url: str) -> bytes:
     # No redirects: the keys come from the address that was configured.
+    import requests  # here, since keys in a file need none of it
+
     with requests.get(url, timeout=PATIENCE, stream=True, allow_redirects=False) as answer:
         if answer.status_code != 200:
             raise ValueError(f"status {answer.status_code}")

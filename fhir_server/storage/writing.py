@@ -90,7 +90,8 @@ class Writing(Checking):
 
         Conflict when another writer was first; NotAllowed for what may not change at all.
         """
-        old, resource = content_of(current.body), draft.resource
+        old = {} if current.deleted else content_of(current.body)
+        resource = draft.resource
         acts = change(old, resource) if self.house.rules and not current.deleted else ()
         standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self._known(current.type_, facts))

@@ -114,7 +114,7 @@ def test_decimals_survive_a_patch(plain: House) -> None:
 
 def test_copies_cannot_blow_up_a_resource(plain: House) -> None:
     id_ = made(plain)
-    double = {"op": "copy", "from": "/extension", "path": "/extension/0/extension"}
+    double = {"op": "copy", "from": "/extension", "path": "/extension/-"}
     answer = patched(plain, f"Patient/{id_}", *[double] * 40)
     assert (answer.status, answer.json["issue"][0]["code"]) == (422, "too-costly")
 

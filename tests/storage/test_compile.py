@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.json_format import write as write_json
-from fhir_server.policy.facts import SHARED
+from fhir_server.policy.condition import ALWAYS
+from fhir_server.policy.facts import SHARED, subject_facts
+from fhir_server.policy.rules import PERMIT, READ, Rule, RuleSet
 from fhir_server.policy.scope import Scope
+from fhir_server.policy.subject import Subject
 from fhir_server.search.extract import Index, extract
 from fhir_server.search.match import Found, matches
 from fhir_server.search.parameters import parameters
@@ -34,7 +37,10 @@ QUERIES = 2_000
 BASE = "http://127.0.0.1:8080/fhir"
 NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
 DAY = 86_400_000
-SCOPE = Scope.all_rows(because="the compiler alone is tested")
+# Everything is visible; a record that is named says only that rows are probed one by one.
+RULES = RuleSet("everything", (Rule("all", PERMIT, READ, ALWAYS, "", ""),))
+ANYBODY = Subject("operator", "urn:a|1")
+SCOPE = Scope.of(ANYBODY, RULES, subject_facts(ANYBODY, action="read"))
 NO_INDEX = Index(frozenset(), (), (), (), ())
 
 WORDS = ["Anne", "ANNÉE", "Élise", "Œuvre", "oeuvre", "de la", "deux  mots", "x_y%", "Zö😀", "';"]
@@ -151,18 +157,14 @@ class Maker:
 
 @dataclass
 class Stored:
-    """One database and the same resources in memory: those not deleted, with their records."""
+    """One database and the same resources in memory: those not deleted."""
 
     database: Database
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
-    record: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def fill(self, random: Random) -> None:
-        """Some resources have a second version, some are deleted; each has one of three records."""
+        """Some resources have a second version, some are deleted."""
         maker, session = Maker(random), self.database.session()
-        with session.transaction():
-            for _ in range(2):
-                write.open_record(session, state="open", born=0, patient="")
         for type_, count in COUNTS.items():
             for n in range(count):
                 with session.transaction():
@@ -170,14 +172,13 @@ class Stored:
 
     def put(self, maker: Maker, type_: str, id_: str, random: Random) -> None:
         session, address = self.database.session(), (type_, id_)
-        record = random.choice((SHARED, 1, 2))
         steps = random.choice(("P", "P", "P", "PP", "PD", "PDP"))
         pk = None
         for version, step in enumerate(steps, 1):
             updated, resource = NOW + random.randrange(-400, 5) * DAY, maker.resource(type_)
             index = extract(resource, base=BASE) if step == "P" else NO_INDEX
             new = New(
-                record=record, type_=type_, id_=id_, version=version, updated=updated,
+                record=SHARED, type_=type_, id_=id_, version=version, updated=updated,
                 method="PUT" if step == "P" else "DELETE", body=write_json(resource),
             )
             if pk is None:
@@ -186,7 +187,6 @@ class Stored:
             else:
                 assert write.replace(session, pk, new, index)
             self.found[address] = (index, id_, updated)
-        self.record[address] = record
         if steps[-1] == "D":
             del self.found[address]
 
@@ -195,19 +195,15 @@ class Stored:
         found = find(self.database.session(), rows, query, [], None)
         return sorted(version.id_ for version in found.versions), found.total
 
-    def in_memory(self, query: Query, named: Named) -> list[str]:
+    def in_memory(self, query: Query) -> list[str]:
         def meets(index: Index, id_: str, updated: int) -> bool:
             where, follow, leading = query.where, self.follow, self.leading
             return matches(where, index, id_=id_, updated=updated, follow=follow, leading=leading)
 
         return sorted(
             id_ for (type_, id_), found in self.found.items()
-            if type_ == query.type_ and self.is_in(named, type_, id_) and meets(*found)
+            if type_ == query.type_ and meets(*found)
         )
-
-    def is_in(self, named: Named, type_: str, id_: str) -> bool:
-        record = self.record[type_, id_]
-        return not named or record == self.record["Patient", named.patients[0]]
 
     def follow(self, type_: str, id_: str) -> Found | None:
         return self.found.get((type_, id_))
@@ -323,11 +319,10 @@ def disagreements(stored: Stored) -> tuple[list[str], int, int]:
     """What the two readers see differently; how many pairs of query and resource, and matches."""
     random = Random(SEED)
     asker, found, pairs, hits = Asker(random), [], 0, 0
-    patients = [id_ for type_, id_ in stored.found if type_ == "Patient"]
     for n in range(QUERIES):
         query = asker.query()
-        named = Named(patients=(random.choice(patients),)) if random.random() < 0.3 else Named()
-        expected, got = stored.in_memory(query, named), stored.by_sql(query, named)
+        named = Named(patients=("patient-1",)) if random.random() < 0.3 else Named()
+        expected, got = stored.in_memory(query), stored.by_sql(query, named)
         pairs, hits = pairs + COUNTS[query.type_], hits + len(expected)
         if got != (expected, len(expected)):
             asked = f"{query.type_}?{query.used} {named} {query.where}"

@@ -97,7 +97,7 @@ class Answer:
 
     @property
     def id(self) -> str:
-        return self.headers["Location"].removeprefix(BASE).split("/")[2]
+        return self.headers["Location"].split("/fhir/")[1].split("/")[1]  # whatever the host
 
     @property
     def diagnostics(self) -> str:

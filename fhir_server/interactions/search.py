@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#search
 """
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from fhir_server.fhir.bundle import Entry, bundle, self_link
@@ -15,6 +16,7 @@ from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.routes import Route
 from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.mentions import mentioned, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query
@@ -29,7 +31,7 @@ NOT_YET = frozenset({"_elements"})
 
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     pairs = parameters(call)
-    query = read_query(pairs, route.type_, call, context)
+    query = read_query(pairs, route.type_, call, context, stored)
     found = stored.search(
         query, named(pairs, route.type_, context), context.note(call, "search-type", route.type_)
     )
@@ -59,17 +61,29 @@ def _read_parameters(call: Call) -> list[tuple[str, str]]:
     return pairs
 
 
-def read_query(pairs: list[tuple[str, str]], type_: str, call: Call, context: Context) -> Query:
+def read_query(
+    pairs: list[tuple[str, str]], type_: str, call: Call, context: Context, stored: Writing
+) -> Query:
+    """The query of a search; a document it mentions that is hidden matches nothing."""
     settings = context.settings
-    return parse(
-        type_,
-        [pair for pair in pairs if pair[0] not in NOT_YET],
-        base=context.base,
-        now=context.now,
-        page_size=settings.page_size,
-        max_page=settings.max_page,
-        strict=prefer(call).get("handling") == "strict",
-    )
+    pairs = [pair for pair in pairs if pair[0] not in NOT_YET]
+
+    def read(pairs: list[tuple[str, str]]) -> Query:
+        return parse(
+            type_,
+            pairs,
+            base=context.base,
+            now=context.now,
+            page_size=settings.page_size,
+            max_page=settings.max_page,
+            strict=prefer(call).get("handling") == "strict",
+        )
+
+    query, wanted = read(pairs), mentioned(type_, pairs, base=context.base)
+    hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
+    if not hidden:
+        return query
+    return replace(query, where=read(without(type_, pairs, hidden, base=context.base)).where)
 
 
 def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:

@@ -15,6 +15,7 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.records import with_closing
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import named, parameters, read_query
+from fhir_server.search.query import EVERYTHING
 from fhir_server.storage.content import content_of
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
@@ -128,8 +129,8 @@ def patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
 def conditional_patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """PATCH by a search: 404 for none, 412 for several."""
     pairs = parameters(call)
-    query = read_query(pairs, route.type_, call, context)
-    if not query.used:
+    query = read_query(pairs, route.type_, call, context, stored)
+    if query.where == EVERYTHING:
         raise BadRequest("a conditional PATCH needs a criterion", code="required")
     found = stored.search(query, named(pairs, route.type_, context))
     if found.total != 1:

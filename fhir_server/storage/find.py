@@ -130,9 +130,11 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     (PostgreSQL).
     """
     type_ = query.type_
-    seen = rows.visible("d", type_, minimal=is_by_identity(query, rows))
+    minimal = is_by_identity(query, rows)
+    seen = rows.visible("d", type_, minimal=minimal)
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
-    keys = _keys(query.sort, rows)
+    # A Patient known by his identity alone is not sorted by what is hidden of him.
+    keys = _keys(() if minimal else query.sort, rows)
     parts = rows.with_()
     if rows.confined:
         parts.append(f"entry AS MATERIALIZED ({rows.entry(type_)})")

@@ -1,0 +1,70 @@
+"""Which single documents a search mentions by reference: one that is hidden must match nothing.
+
+The index of a list still knows the entries that are left out of its answers, so that
+`List?item=DocumentReference/1` would tell hidden from absent (`contract.md` section 5).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from fhir_server.fhir.reference import Local, parse
+from fhir_server.policy.redaction import HIDABLE
+from fhir_server.search.parameters import Parameter, parameters
+from fhir_server.search.terms import plain, split
+
+Pair = tuple[str, str]
+Address = tuple[str, str]
+
+
+def mentioned(type_: str, pairs: Sequence[Pair], *, base: str) -> frozenset[Address]:
+    """Type and id of each document that a reference parameter of this search has as a value."""
+    return frozenset(
+        address
+        for name, value in pairs
+        if (parameter := _reference(type_, name)) is not None
+        for part in split(value, ",")
+        for address in _addresses(parameter, name, part, base)
+    )
+
+
+def without(
+    type_: str, pairs: Sequence[Pair], hidden: frozenset[Address], *, base: str
+) -> list[Pair]:
+    """The parameters with an id that nothing has in place of each hidden document's."""
+
+    def seen(parameter: Parameter, name: str, part: str) -> str:
+        found = hidden & set(_addresses(parameter, name, part, base))
+        if not found:
+            return part
+        return f"{min(found)[0]}/{NOBODY}" if "/" in part else NOBODY
+
+    return [
+        (
+            name,
+            value
+            if (parameter := _reference(type_, name)) is None
+            else ",".join(seen(parameter, name, part) for part in split(value, ",")),
+        )
+        for name, value in pairs
+    ]
+
+
+NOBODY = "-"  # reads like an id, and is none that this server gives
+
+
+def _reference(type_: str, name: str) -> Parameter | None:
+    code, _, modifier = name.partition(":")
+    parameter = parameters(type_).get(code)
+    is_reference = parameter is not None and parameter.type == "reference"
+    return parameter if is_reference and modifier not in ("identifier", "missing") else None
+
+
+def _addresses(parameter: Parameter, name: str, part: str, base: str) -> Iterable[Address]:
+    text, modifier = plain(part), name.partition(":")[2]
+    try:
+        reference = parse(text, base=base)
+    except ValueError:
+        wanted = {modifier} if modifier else set(parameter.targets) or HIDABLE
+        yield from ((type_, text) for type_ in HIDABLE & wanted)
+        return
+    if isinstance(reference, Local) and reference.type_ in HIDABLE:
+        yield reference.type_, reference.id_

@@ -31,7 +31,7 @@ class Session:
         self.database = database
         self.fairy = database.engine.raw_connection()
         self.driver: Any = self.fairy.driver_connection
-        self.open = False
+        self.open = self.begun = False
         self.lock = open(database.lock_path, "w") if database.lock_path else None
 
     def rows(self, sql: str, params: Params) -> list[Row]:
@@ -59,20 +59,30 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction; an inner one is part of the outer."""
+        """One transaction; an inner one is part of the outer. It begins with its first statement,
+        so that nobody waits while a body is read.
+        """
         if self.open:
             yield
             return
-        self.begin()
         self.open = True
         try:
             yield
         except BaseException:
-            self.open = False
-            self.end("ROLLBACK")
+            self._close("ROLLBACK")
             raise
-        self.open = False
-        self.end("COMMIT")
+        self._close("COMMIT")
+
+    def _close(self, word: str) -> None:
+        begun, self.open, self.begun = self.begun, False, False
+        if begun:
+            self.end(word)
+
+    def ready(self) -> None:
+        """Before every statement: begin the transaction that it is the first of."""
+        if self.open and not self.begun:
+            self.begin()
+            self.begun = True
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -110,6 +120,7 @@ class SqliteSession(Session):
             self.driver.execute(f"PRAGMA {pragma}")
 
     def rows(self, sql: str, params: Params) -> list[Row]:
+        self.ready()
         return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
 
     def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
@@ -117,9 +128,11 @@ class SqliteSession(Session):
         return found[0][:head], [row[head:] for row in found]
 
     def run(self, sql: str, params: Params) -> int:
+        self.ready()
         return self.driver.execute(sql, params).rowcount  # type: ignore[no-any-return]
 
     def many(self, sql: str, params: Sequence[Params]) -> None:
+        self.ready()
         self.driver.executemany(sql, params)
 
     def begin(self) -> None:
@@ -177,6 +190,7 @@ class PostgresSession(Session):
         self.statements.command(word)
 
     def _execute(self, sql: str, params: Params) -> Any:
+        self.ready()
         try:
             return self.statements.execute(sql, params)
         except TooSlow as late:

@@ -197,11 +197,15 @@ def _joined(alias: str, inner: bool, named: bool) -> tuple[str, Names]:
 def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: bool) -> Visible:
     scope, nature = _scope(shape), nature_of(type_)
     condition = scope.condition(type_)
-    if condition == ALWAYS:
-        names = ", ".join(f"{left.name} " for left in scope.permits(type_))
-        return Visible(f"resource {alias}", "1 = 1", "1", f"'{names.replace(', ', '')}'")
-    source, names_ = _joined(alias, scope.needs_relation(type_) and not minimal, named)
+    operator = ("actor", "operator") in shape.known
+    if condition == ALWAYS and _is_of_all_records(scope, type_, shape):
+        names = "".join(f"{left.name} " for left in scope.permits(type_))
+        return Visible(f"resource {alias}", "1 = 1", "1", f"'{names}'")
+    inner = scope.needs_relation(type_) and not minimal
+    source, names_ = _joined(alias, inner, named)
     seen = _sql(condition, alias, nature, shape, names_)
+    if not (inner or named or operator):  # `standing` has left these out already
+        seen = f"({seen} AND {names_.state} <> 'before')"
     if nature == "list":
         seen = f"({seen} AND {_leads_to_visible(alias, shape, named)})"
     rules = _rules(scope, alias, type_, shape, names_)
@@ -212,6 +216,16 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
             source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules
         )
     return Visible(source, seen + within, "1", rules)
+
+
+def _is_of_all_records(scope: Scope, type_: str, shape: Shape) -> bool:
+    """Whether rows need no look at their record: not its opening, not `person_id`, not a rule's
+    name.
+    """
+    shared = nature_of(type_) == "shared"
+    anywhere = shared or (("actor", "operator") in shape.known and not shape.person)
+    named = all(left.when == ALWAYS for left in scope.permits(type_))
+    return scope.everything or (anywhere and named)
 
 
 def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:

@@ -157,8 +157,8 @@ def _options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--seconds", type=int, default=5, help="of each figure (default 5)")
-    parser.add_argument("--patients", type=int, default=200, help="records (default 200)")
-    parser.add_argument("--documents", type=int, default=10, help="in each record (default 10)")
+    parser.add_argument("--patients", type=int, default=500, help="records (default 500)")
+    parser.add_argument("--documents", type=int, default=5, help="in each record (default 5)")
     parser.add_argument(
         "--clients", type=_numbers, default=(1, 16, 64), help="at once (default 1,16,64)"
     )

@@ -104,6 +104,19 @@ def deposit(author: Person, patient_ins: str, turn: int) -> str:
     return with_numbers(json.dumps(document), plain=NUMBER, coded=coded)
 
 
+def observation(patient_ins: str) -> Resource:
+    """One resource alone, as the servers compared with were measured: a heart rate."""
+    quantity = {"value": 72, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"}
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": _concept("http://loinc.org", "8867-4"),
+        "subject": {"identifier": {"system": INS, "value": patient_ins}},
+        "effectiveDateTime": "2026-11-24T10:15:00+01:00",
+        "valueQuantity": quantity,
+    }
+
+
 def _concept(system: str, code: str) -> Resource:
     return {"coding": [{"system": system, "code": code}]}
 
@@ -167,11 +180,13 @@ class Records:
         binaries = [urlsplit(_url(one)).path for one in found]
         reads = [self._get(n, path) for n, path in enumerate(documents)]
         fetches = [self._get(n, path, accept="*/*") for n, path in enumerate(binaries)]
+        observations = [self._observation(n, one) for n, one in enumerate(self.patients)]
         return [
             Operation("read DocumentReference", "GET", reads),
             Operation("read Binary", "GET", fetches),
             Operation("search by patient", "GET", searches),
-            Operation("create (ITI-105)", "POST", self.templates),
+            Operation("create Observation", "POST", observations),
+            Operation("deposit CDA (ITI-105)", "POST", self.templates),
         ]
 
     def _open(self, patient_ins: str, members: Sequence[str]) -> None:
@@ -182,6 +197,11 @@ class Records:
         author = PROFESSIONALS[number % len(PROFESSIONALS)]
         body = deposit(author, patient_ins, turn)
         return Request(f"{self.root}/DocumentReference", self.bearers[author.sub], body=body)
+
+    def _observation(self, number: int, patient_ins: str) -> Request:
+        author = PROFESSIONALS[number % len(PROFESSIONALS)]
+        body = json.dumps(observation(patient_ins))
+        return Request(f"{self.root}/Observation", self.bearers[author.sub], body=body)
 
     def _get(self, number: int, path: str, accept: str = "application/fhir+json") -> Request:
         reader = PROFESSIONALS[number % len(PROFESSIONALS)]

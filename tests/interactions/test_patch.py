@@ -14,9 +14,14 @@ FLAG = "http://example.org/flag"
 
 def made(plain: House, **more: Any) -> str:
     body = {
-        "resourceType": "Patient", "gender": "male", "name": [{"family": "Essai", "given": ["A", "B"]}],
-        "extension": [{"url": "http://example.org/other", "valueString": "x"}, {"url": FLAG, "valueBoolean": False}],
-    }  # fmt: skip
+        "resourceType": "Patient",
+        "gender": "male",
+        "name": [{"family": "Essai", "given": ["A", "B"]}],
+        "extension": [
+            {"url": "http://example.org/other", "valueString": "x"},
+            {"url": FLAG, "valueBoolean": False},
+        ],
+    }
     return stored(plain.post("Patient", None, body | more))
 
 
@@ -30,11 +35,16 @@ def operation(**parts: Any) -> dict[str, Any]:
     kinds = {"type": "valueCode", "path": "valueString", "name": "valueString"}
     return {
         "resourceType": "Parameters",
-        "parameter": [{
-            "name": "operation",
-            "part": [{"name": n, kinds[n]: v} if n in kinds else {"name": n, **v} for n, v in parts.items()],
-        }],
-    }  # fmt: skip
+        "parameter": [
+            {
+                "name": "operation",
+                "part": [
+                    {"name": n, kinds[n]: v} if n in kinds else {"name": n, **v}
+                    for n, v in parts.items()
+                ],
+            }
+        ],
+    }
 
 
 @pytest.mark.parametrize(
@@ -42,17 +52,40 @@ def operation(**parts: Any) -> dict[str, Any]:
     [
         ({"op": "replace", "path": "/gender", "value": "female"}, ["gender"], "female"),
         ({"op": "add", "path": "/birthDate", "value": "1980"}, ["birthDate"], "1980"),
-        ({"op": "add", "path": "/name/0/given/-", "value": "C"}, ["name", 0, "given"], ["A", "B", "C"]),
-        ({"op": "add", "path": "/name/0/given/0", "value": "C"}, ["name", 0, "given"], ["C", "A", "B"]),
+        (
+            {"op": "add", "path": "/name/0/given/-", "value": "C"},
+            ["name", 0, "given"],
+            ["A", "B", "C"],
+        ),
+        (
+            {"op": "add", "path": "/name/0/given/0", "value": "C"},
+            ["name", 0, "given"],
+            ["C", "A", "B"],
+        ),
         ({"op": "remove", "path": "/name/0/given/0"}, ["name", 0, "given"], ["B"]),
-        ({"op": "move", "from": "/name/0/given/0", "path": "/name/0/given/1"}, ["name", 0, "given"], ["B", "A"]),
-        ({"op": "copy", "from": "/name/0/family", "path": "/name/0/text"}, ["name", 0, "text"], "Essai"),
-        ({"op": "replace", "path": "/extension/1/valueBoolean", "value": True}, ["extension", 1, "valueBoolean"], True),
-        ({"op": "replace", "path": f"/extension[url:'{FLAG}']/valueBoolean", "value": True},
-         ["extension", 1, "valueBoolean"], True),
+        (
+            {"op": "move", "from": "/name/0/given/0", "path": "/name/0/given/1"},
+            ["name", 0, "given"],
+            ["B", "A"],
+        ),
+        (
+            {"op": "copy", "from": "/name/0/family", "path": "/name/0/text"},
+            ["name", 0, "text"],
+            "Essai",
+        ),
+        (
+            {"op": "replace", "path": "/extension/1/valueBoolean", "value": True},
+            ["extension", 1, "valueBoolean"],
+            True,
+        ),
+        (
+            {"op": "replace", "path": f"/extension[url:'{FLAG}']/valueBoolean", "value": True},
+            ["extension", 1, "valueBoolean"],
+            True,
+        ),
     ],
     ids=lambda value: value["op"] if isinstance(value, dict) else "",
-)  # fmt: skip
+)
 def test_a_json_patch_changes_what_it_names(
     plain: House, change: dict[str, Any], path: list[Any], value: Any
 ) -> None:
@@ -69,11 +102,12 @@ def test_a_json_patch_changes_what_it_names(
 def test_operations_are_done_in_order(plain: House) -> None:
     id_ = made(plain)
     answer = patched(
-        plain, f"Patient/{id_}",
+        plain,
+        f"Patient/{id_}",
         {"op": "test", "path": "/gender", "value": "male"},
         {"op": "remove", "path": "/gender"},
         {"op": "add", "path": "/gender", "value": "other"},
-    )  # fmt: skip
+    )
     assert answer.json["gender"] == "other"
 
 
@@ -92,7 +126,9 @@ def test_operations_are_done_in_order(plain: House) -> None:
     ],
     ids=str,
 )
-def test_a_patch_that_fails_changes_nothing(plain: House, change: dict[str, Any], status: int) -> None:
+def test_a_patch_that_fails_changes_nothing(
+    plain: House, change: dict[str, Any], status: int
+) -> None:
     id_ = made(plain)
     before = plain.get(f"Patient/{id_}").body
     first = {"op": "replace", "path": "/name/0/family", "value": "Changed"}
@@ -122,20 +158,55 @@ def test_copies_cannot_blow_up_a_resource(plain: House) -> None:
 @pytest.mark.parametrize(
     ("parameters", "path", "value"),
     [
-        (operation(type="replace", path="Patient.gender", value={"valueCode": "female"}), "gender", "female"),
-        (operation(type="add", path="Patient", name="birthDate", value={"valueDate": "1980"}), "birthDate", "1980"),
+        (
+            operation(type="replace", path="Patient.gender", value={"valueCode": "female"}),
+            "gender",
+            "female",
+        ),
+        (
+            operation(type="add", path="Patient", name="birthDate", value={"valueDate": "1980"}),
+            "birthDate",
+            "1980",
+        ),
         (operation(type="delete", path="Patient.gender"), "gender", None),
-        (operation(type="replace", path="Patient.name[0].family", value={"valueString": "X"}),
-         "name", [{"family": "X", "given": ["A", "B"]}]),
-        (operation(type="replace", path=f"Patient.extension.where(url='{FLAG}').value", value={"valueBoolean": True}),
-         "extension", [{"url": "http://example.org/other", "valueString": "x"}, {"url": FLAG, "valueBoolean": True}]),
-        (operation(type="add", path="Patient", name="extension",
-                   value={"part": [{"name": "url", "valueUri": "http://example.org/new"},
-                                   {"name": "valueString", "valueString": "y"}]}),
-         "extension", [{"url": "http://example.org/other", "valueString": "x"}, {"url": FLAG, "valueBoolean": False},
-                       {"url": "http://example.org/new", "valueString": "y"}]),
+        (
+            operation(type="replace", path="Patient.name[0].family", value={"valueString": "X"}),
+            "name",
+            [{"family": "X", "given": ["A", "B"]}],
+        ),
+        (
+            operation(
+                type="replace",
+                path=f"Patient.extension.where(url='{FLAG}').value",
+                value={"valueBoolean": True},
+            ),
+            "extension",
+            [
+                {"url": "http://example.org/other", "valueString": "x"},
+                {"url": FLAG, "valueBoolean": True},
+            ],
+        ),
+        (
+            operation(
+                type="add",
+                path="Patient",
+                name="extension",
+                value={
+                    "part": [
+                        {"name": "url", "valueUri": "http://example.org/new"},
+                        {"name": "valueString", "valueString": "y"},
+                    ]
+                },
+            ),
+            "extension",
+            [
+                {"url": "http://example.org/other", "valueString": "x"},
+                {"url": FLAG, "valueBoolean": False},
+                {"url": "http://example.org/new", "valueString": "y"},
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("media", ["application/fhir+json", "application/fhir+xml"])
 def test_a_fhirpath_patch_changes_what_it_names(
     plain: House, parameters: dict[str, Any], path: str, value: Any, media: str
@@ -211,7 +282,11 @@ def test_a_conditional_patch_needs_a_criterion(plain: House, query: str) -> None
 
 def test_xml_patches_are_not_read(plain: House) -> None:
     answer = plain.call(
-        "PATCH", f"Patient/{made(plain)}", None, b"<diff/>", content_type="application/xml-patch+xml"
+        "PATCH",
+        f"Patient/{made(plain)}",
+        None,
+        b"<diff/>",
+        content_type="application/xml-patch+xml",
     )
     assert (answer.status, answer.json["issue"][0]["code"]) == (415, "not-supported")
 

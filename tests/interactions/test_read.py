@@ -9,7 +9,9 @@ XML = "application/fhir+xml"
 
 
 def made(plain: House, family: str = "Essai") -> str:
-    return stored(plain.post("Patient", None, {"resourceType": "Patient", "name": [{"family": family}]}))
+    return stored(
+        plain.post("Patient", None, {"resourceType": "Patient", "name": [{"family": family}]})
+    )
 
 
 def changed(plain: House, id_: str, family: str) -> None:
@@ -90,9 +92,15 @@ def test_what_is_deleted_is_gone_but_its_old_versions_stay(plain: House) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["Patient/nobody", "Patient/nobody/_history", "Patient/nobody/_history/1", "Patient/a b",
-     "Patient/" + "x" * 65, "Patient/\u00c3\u00a9"],
-)  # fmt: skip
+    [
+        "Patient/nobody",
+        "Patient/nobody/_history",
+        "Patient/nobody/_history/1",
+        "Patient/a b",
+        "Patient/" + "x" * 65,
+        "Patient/\u00c3\u00a9",
+    ],
+)
 def test_what_was_never_there_is_not_found(plain: House, path: str) -> None:
     answer = plain.get(path)
     assert (answer.status, answer.json["issue"][0]["code"]) == (404, "not-found")
@@ -106,9 +114,13 @@ def test_a_version_that_is_not_there_is_not_found(plain: House, version: str) ->
 
 def test_ids_and_types_know_capitals(plain: House) -> None:
     plain.call("PUT", "Patient/Capital", None, {"resourceType": "Patient", "id": "Capital"})
-    assert [plain.get(p).status for p in ("Patient/Capital", "Patient/capital", "patient/Capital")] == [
-        200, 404, 404,
-    ]  # fmt: skip
+    assert [
+        plain.get(p).status for p in ("Patient/Capital", "Patient/capital", "patient/Capital")
+    ] == [
+        200,
+        404,
+        404,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is where, and what is nowhere: https://hl7.org/fhir/R4/http.html#summary"""
 
+from typing import Any
+
 import pytest
 
 from fhir_server.fhir.http import Call
@@ -8,7 +10,10 @@ from fhir_server.interactions.routes import ROUTES, Route, match
 from tests.house import House
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PATHS = {pattern: pattern.replace("[type]", "Patient").replace("[id]", "a").replace("[vid]", "1") for pattern in ROUTES}
+PATHS = {
+    pattern: pattern.replace("[type]", "Patient").replace("[id]", "a").replace("[vid]", "1")
+    for pattern in ROUTES
+}
 
 
 @pytest.mark.parametrize(
@@ -46,14 +51,18 @@ def test_other_methods_are_not_allowed(plain: House, method: str) -> None:
     assert answer.json["issue"][0]["code"] == "not-supported"
 
 
-@pytest.mark.parametrize("path", ["Unknown", "Unknown/1", "patient", "Resource", "DomainResource/1"])
+@pytest.mark.parametrize(
+    "path", ["Unknown", "Unknown/1", "patient", "Resource", "DomainResource/1"]
+)
 def test_an_unknown_type_is_not_found(plain: House, path: str) -> None:
     answer = plain.get(path)
     assert (answer.status, answer.json["issue"][0]["code"]) == (404, "not-supported")
     assert f"`{path.split('/')[0]}`" in answer.diagnostics
 
 
-@pytest.mark.parametrize("path", ["Patient/a/b", "Patient/a/_history/1/2", "metadata/x", "Patient/a/_search"])
+@pytest.mark.parametrize(
+    "path", ["Patient/a/b", "Patient/a/_history/1/2", "metadata/x", "Patient/a/_search"]
+)
 def test_an_unknown_path_is_not_found(plain: House, path: str) -> None:
     assert plain.get(path).status == 404
 
@@ -65,8 +74,14 @@ def test_a_slash_at_the_end_says_nothing(plain: House) -> None:
 def test_what_is_not_below_the_base_is_not_fhir(plain: House) -> None:
     found = []
     environ = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": "/fhirs/Patient", "QUERY_STRING": "", "SCRIPT_NAME": "",
-        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "wsgi.url_scheme": "http",
-    }  # fmt: skip
-    plain.app.wsgi_app(environ, lambda status, _: found.append(status))
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/fhirs/Patient",
+        "QUERY_STRING": "",
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+    }
+    answer: Any = plain.app.wsgi_app
+    answer(environ, lambda status, _: found.append(status))
     assert found == ["404 NOT FOUND"]

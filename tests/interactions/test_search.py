@@ -14,12 +14,21 @@ LIKE = "http://a.example"
 def people(plain: House, mark: str, families: Sequence[str]) -> list[str]:
     """Patients that share an identifier; their ids."""
     return [
-        stored(plain.post("Patient", None, {
-            "resourceType": "Patient", "identifier": [{"system": LIKE, "value": mark}],
-            "name": [{"family": family}], "gender": "male", "birthDate": f"19{50 + n}-01-02",
-        }))
+        stored(
+            plain.post(
+                "Patient",
+                None,
+                {
+                    "resourceType": "Patient",
+                    "identifier": [{"system": LIKE, "value": mark}],
+                    "name": [{"family": family}],
+                    "gender": "male",
+                    "birthDate": f"19{50 + n}-01-02",
+                },
+            )
+        )
         for n, family in enumerate(families)
-    ]  # fmt: skip
+    ]
 
 
 def ids(plain: House, query: str, type_: str = "Patient") -> list[str]:
@@ -33,9 +42,7 @@ def test_a_search_answers_with_a_searchset(plain: House) -> None:
     assert (answer.status, bundle["type"], bundle["total"]) == (200, "searchset", 2)
     assert {entry["fullUrl"] for entry in bundle["entry"]} == {f"{BASE}/Patient/{i}" for i in found}
     assert {entry["search"]["mode"] for entry in bundle["entry"]} == {"match"}
-    assert bundle["link"] == [
-        {"relation": "self", "url": f"{BASE}/Patient?identifier={LIKE}|set"}
-    ]
+    assert bundle["link"] == [{"relation": "self", "url": f"{BASE}/Patient?identifier={LIKE}|set"}]
 
 
 def test_nothing_found_is_an_answer(plain: House) -> None:
@@ -57,7 +64,12 @@ def test_a_search_by_post_finds_the_same(plain: House) -> None:
 def test_a_search_by_post_may_ask_in_the_address_too(plain: House) -> None:
     people(plain, "both", ["Un", "Deux"])
     answer = plain.call(
-        "POST", "Patient/_search", None, b"family=Deux", query=f"identifier={LIKE}|both", content_type=FORM
+        "POST",
+        "Patient/_search",
+        None,
+        b"family=Deux",
+        query=f"identifier={LIKE}|both",
+        content_type=FORM,
     )
     assert [entry["name"][0]["family"] for entry in answer.entries] == ["Deux"]
 
@@ -69,12 +81,18 @@ def test_a_search_by_post_needs_no_form(plain: House) -> None:
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("family=aB", ["Abc", "ábd"]), ("family:exact=Abc", ["Abc"]), ("family:contains=b", ["Abc", "ábd"]),
-        ("family=Abc,Xyz", ["Abc", "Xyz"]), ("birthdate=1950", ["Abc"]), ("birthdate=ge1951-01-02", ["ábd", "Xyz"]),
-        ("gender=male&family=x", ["Xyz"]), ("gender=female", []), ("identifier:missing=true", []),
+        ("family=aB", ["Abc", "ábd"]),
+        ("family:exact=Abc", ["Abc"]),
+        ("family:contains=b", ["Abc", "ábd"]),
+        ("family=Abc,Xyz", ["Abc", "Xyz"]),
+        ("birthdate=1950", ["Abc"]),
+        ("birthdate=ge1951-01-02", ["ábd", "Xyz"]),
+        ("gender=male&family=x", ["Xyz"]),
+        ("gender=female", []),
+        ("identifier:missing=true", []),
         ("name:missing=false", ["Abc", "ábd", "Xyz"]),
     ],
-)  # fmt: skip
+)
 def test_criteria_are_met(plain: House, query: str, wanted: list[str]) -> None:
     mark = f"criteria-{query}".replace("=", "").replace("&", "").replace(",", "").replace(":", "")
     people(plain, mark, ["Abc", "ábd", "Xyz"])
@@ -85,16 +103,28 @@ def test_criteria_are_met(plain: House, query: str, wanted: list[str]) -> None:
 def test_references_and_chains_lead_to_each_other(plain: House) -> None:
     first, second = people(plain, "chain", ["Un", "Deux"])
     made = {
-        patient: stored(plain.post("Observation", None, {
-            "resourceType": "Observation", "status": "final", "code": {"coding": [{"system": LIKE, "code": "chain"}]},
-            "subject": {"reference": f"Patient/{patient}"},
-        }))
+        patient: stored(
+            plain.post(
+                "Observation",
+                None,
+                {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": {"coding": [{"system": LIKE, "code": "chain"}]},
+                    "subject": {"reference": f"Patient/{patient}"},
+                },
+            )
+        )
         for patient in (first, second)
-    }  # fmt: skip
+    }
     for query in (
-        f"patient={first}", f"subject=Patient/{first}", f"subject={BASE}/Patient/{first}",
-        "subject:Patient.family=Un", "patient.family=un", f"patient._id={first}",
-    ):  # fmt: skip
+        f"patient={first}",
+        f"subject=Patient/{first}",
+        f"subject={BASE}/Patient/{first}",
+        "subject:Patient.family=Un",
+        "patient.family=un",
+        f"patient._id={first}",
+    ):
         assert ids(plain, f"code={LIKE}|chain&{query}", "Observation") == [made[first]], query
 
 
@@ -116,13 +146,21 @@ def test_pages_are_complete_and_repeat_nothing(plain: House, count: int) -> None
 def test_a_page_is_no_page_of_another_search(plain: House) -> None:
     people(plain, "foreign", ["A", "B", "C"])
     bundle = plain.get(f"Patient?identifier={LIKE}|foreign&_count=1").json
-    cursor = next(link["url"] for link in bundle["link"] if link["relation"] == "next").split("_cursor=")[1]
+    cursor = next(link["url"] for link in bundle["link"] if link["relation"] == "next").split(
+        "_cursor="
+    )[1]
     assert plain.get(f"Patient?family=A&_count=1&_cursor={cursor}").status == 410
 
 
 @pytest.mark.parametrize(
     ("query", "total", "entries"),
-    [("_count=0", 2, 0), ("_summary=count", 2, 0), ("_total=none", None, 2), ("_total=accurate", 2, 2), ("_count=1", 2, 1)],
+    [
+        ("_count=0", 2, 0),
+        ("_summary=count", 2, 0),
+        ("_total=none", None, 2),
+        ("_total=accurate", 2, 2),
+        ("_count=1", 2, 1),
+    ],
 )
 def test_how_much_is_told(plain: House, query: str, total: int | None, entries: int) -> None:
     mark = query.replace("=", "")
@@ -139,8 +177,9 @@ def test_a_page_is_never_longer_than_the_house_allows(plain: House) -> None:
 def test_what_is_not_known_is_ignored_and_not_said_to_be_used(plain: House) -> None:
     answer = plain.get("Patient?unknown=x&family=Nobodyhasthisname")
     assert (answer.status, answer.json["link"][0]["url"]) == (
-        200, f"{BASE}/Patient?family=Nobodyhasthisname",
-    )  # fmt: skip
+        200,
+        f"{BASE}/Patient?family=Nobodyhasthisname",
+    )
 
 
 def test_who_wants_it_strict_is_told_what_is_not_known(plain: House) -> None:

@@ -58,7 +58,9 @@ def test_numbers_come_back_as_they_were_spelled(plain: House) -> None:
 )
 def test_the_answer_is_what_was_preferred(plain: House, method: str, wanted: str, has: str) -> None:
     id_ = stored(plain.post("Patient", None, PATIENT))
-    path, body = ("Patient", PATIENT) if method == "POST" else (f"Patient/{id_}", PATIENT | {"id": id_})
+    path, body = (
+        ("Patient", PATIENT) if method == "POST" else (f"Patient/{id_}", PATIENT | {"id": id_})
+    )
     prefer = {"prefer": f"return={wanted}"} if wanted else {}
     answer = plain.call(method, path, None, body, **prefer)
     assert answer.json["resourceType"] == has
@@ -68,14 +70,18 @@ def test_the_answer_is_what_was_preferred(plain: House, method: str, wanted: str
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_the_answer_may_be_nothing_at_all(plain: House, method: str) -> None:
     id_ = stored(plain.post("Patient", None, PATIENT))
-    path, body = ("Patient", PATIENT) if method == "POST" else (f"Patient/{id_}", PATIENT | {"id": id_})
+    path, body = (
+        ("Patient", PATIENT) if method == "POST" else (f"Patient/{id_}", PATIENT | {"id": id_})
+    )
     answer = plain.call(method, path, None, body, prefer="return=minimal")
     assert answer.body == b""
     assert answer.headers["ETag"] == ('W/"1"' if method == "POST" else 'W/"2"')
 
 
 def test_a_failure_is_told_whatever_was_preferred(plain: House) -> None:
-    answer = plain.post("Patient", None, {"resourceType": "Patient", "x": 1}, prefer="return=minimal")
+    answer = plain.post(
+        "Patient", None, {"resourceType": "Patient", "x": 1}, prefer="return=minimal"
+    )
     assert (answer.status, answer.json["resourceType"]) == (400, "OperationOutcome")
 
 

@@ -1,0 +1,116 @@
+"""The server does what its CapabilityStatement says: https://hl7.org/fhir/R4/capabilitystatement.html"""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from fhir_server.interactions.capabilities import statement
+from profiles.definitions import r4
+from profiles.validate import validate
+from tests.house import BASE, CNAM, House
+from tests.people import stored
+
+SEARCHED = ("DocumentReference", "Patient", "List", "Consent", "AuditEvent")
+VALUES = {
+    "string": "a", "token": "http://a.example|b", "reference": "Patient/a", "date": "ge2020-01-01",
+    "number": "gt1", "quantity": "gt1.5|http://unitsofmeasure.org|mg", "uri": "http://a.example/b",
+}  # fmt: skip
+
+
+@cache
+def declared() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(statement(BASE, "off", "enforce"))
+    return found
+
+
+def resource(type_: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [
+        r for r in declared()["rest"][0]["resource"] if r["type"] == type_
+    ]
+    return found[0]
+
+
+PARAMETERS = [(t, p["name"], p["type"]) for t in SEARCHED for p in resource(t)["searchParam"]]
+
+
+def test_it_is_a_valid_resource(plain: House) -> None:
+    answer = plain.get("metadata")
+    assert answer.status == 200
+    assert validate(answer.json) == []
+    assert answer.json["fhirVersion"] == "4.0.1"
+    assert answer.json["implementation"]["url"] == BASE
+
+
+def test_it_is_told_without_a_token(house: House) -> None:
+    assert house.get("metadata").status == 200
+    assert house.get("metadata", accept="application/fhir+xml").body.startswith(b"<?xml")
+
+
+def test_it_names_every_type() -> None:
+    assert {r["type"] for r in declared()["rest"][0]["resource"]} == set(r4().resources)
+    assert len(r4().resources) == 146
+
+
+def test_with_the_rules_on_clients_choose_no_ids(house: House) -> None:
+    kinds = {r["updateCreate"] for r in house.get("metadata").json["rest"][0]["resource"]}
+    assert kinds == {False}
+    answer = house.call("PUT", "CareTeam/mine", CNAM, {"resourceType": "CareTeam", "id": "mine"})
+    assert answer.status == 405
+
+
+def test_every_interaction_it_declares_is_there(plain: House) -> None:
+    body = {"resourceType": "Basic", "code": {"text": "x"}}
+    id_ = stored(plain.post("Basic", None, body))
+    change = json.dumps([{"op": "replace", "path": "/code/text", "value": "y"}]).encode()
+    asked = {
+        "create": lambda: plain.post("Basic", None, body),
+        "read": lambda: plain.get(f"Basic/{id_}"),
+        "vread": lambda: plain.get(f"Basic/{id_}/_history/1"),
+        "update": lambda: plain.call("PUT", f"Basic/{id_}", None, body | {"id": id_}),
+        "patch": lambda: plain.call(
+            "PATCH", f"Basic/{id_}", None, change, content_type="application/json-patch+json"
+        ),
+        "history-instance": lambda: plain.get(f"Basic/{id_}/_history"),
+        "search-type": lambda: plain.get(f"Basic?_id={id_}"),
+        "delete": lambda: plain.call("DELETE", f"Basic/{id_}"),
+        "transaction": lambda: plain.post(
+            "", None, {"resourceType": "Bundle", "type": "transaction"}
+        ),
+        "batch": lambda: plain.post("", None, {"resourceType": "Bundle", "type": "batch"}),
+    }
+    codes = [
+        i["code"] for i in resource("Basic")["interaction"] + declared()["rest"][0]["interaction"]
+    ]
+    assert set(codes) == set(asked)
+    last = ["delete"]  # what is deleted is no more read
+    for code in [c for c in codes if c not in last] + last:
+        assert asked[code]().status in (200, 201, 204), code
+
+
+def test_what_it_says_of_versions_and_conditions_holds(plain: House) -> None:
+    said = resource("Basic")
+    id_ = stored(plain.post("Basic", None, {"resourceType": "Basic", "code": {"text": "x"}}))
+    assert (said["versioning"], said["readHistory"]) == ("versioned", True)
+    assert said["conditionalRead"] == "not-match"
+    assert plain.get(f"Basic/{id_}", if_none_match='W/"1"').status == 304
+    assert said["conditionalCreate"] is False and said["conditionalUpdate"] is False
+    assert plain.call("PUT", "Basic", None, {"resourceType": "Basic"}, query="code=x").status == 405
+    assert said["conditionalDelete"] == "not-supported"
+    assert plain.call("DELETE", "Basic", query="code=x").status == 405
+
+
+@pytest.mark.parametrize(("type_", "name", "kind"), PARAMETERS, ids=lambda value: str(value))
+def test_every_parameter_it_declares_is_searched_by(
+    plain: House, type_: str, name: str, kind: str
+) -> None:
+    value = "a" if name == "_id" else VALUES[kind]
+    answer = plain.call("GET", type_, query={name: value}, prefer="handling=strict")
+    assert answer.status == 200, answer.body
+    assert answer.json["link"][0]["url"].startswith(f"{BASE}/{type_}?{name}=")
+
+
+def test_the_formats_it_declares_are_spoken(plain: House) -> None:
+    for media in declared()["format"]:
+        assert plain.get("metadata", accept=media).headers["Content-Type"].startswith(media)

@@ -14,7 +14,7 @@ from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
-from fhir_server.storage.content import local, reference_texts
+from fhir_server.storage.content import byte_addresses, local, reference_texts
 from fhir_server.storage.place import patient_of, who
 from fhir_server.storage.read import facts_of
 from fhir_server.storage.repository import Repository
@@ -137,6 +137,16 @@ class Checking(Repository):
             {"record": record, "actor": actor},
         )
         return bool(rows)
+
+    def _check_bytes(self, document: Mapping[str, Any]) -> None:
+        """A new document brings its bytes: another's would get the new one's owners and labels."""
+        for address in byte_addresses(document, self.house.base) if self.house.rules else ():
+            if address not in self.created:
+                raise Unprocessable(
+                    "a document is deposited together with its bytes",
+                    code="business-rule",
+                    expression="DocumentReference.content.attachment.url",
+                )
 
     def _check_references(self, resource: Mapping[str, Any]) -> None:
         wanted = {

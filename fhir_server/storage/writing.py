@@ -75,6 +75,7 @@ class Writing(Checking):
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
         self._check(resource, standing.record)
+        self._check_bytes(resource)
         if type_ == "Patient":
             standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
         new = self._new(draft, id_, 1, "POST", standing.record, self._facts(resource, owners))

@@ -1,4 +1,4 @@
-"""A database for all tests of a file: each makes what it needs, under ids and identities of its own.
+"""One database for all tests of a file: each makes what it needs, under identities of its own.
 
 https://docs.pytest.org/en/stable/how-to/fixtures.html#fixture-scopes
 """

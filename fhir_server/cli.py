@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -98,7 +99,8 @@ def load(paths: tuple[Path, ...]) -> None:
         services = services_of(settings())
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
-    refused = load_files(paths, services, click.echo)
+    with closing(services.database):
+        refused = load_files(paths, services, click.echo)
     sys.exit(1 if refused else 0)
 
 
@@ -194,7 +196,8 @@ def explain(bearer: str, document: str) -> None:
 
     try:
         services = services_of(settings())
-        click.echo(explanation(services, bearer, document))
+        with closing(services.database):
+            click.echo(explanation(services, bearer, document))
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
     except FhirError as problem:

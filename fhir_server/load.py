@@ -23,7 +23,7 @@ from lxml import etree
 from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, XML
 from fhir_server.fhir.http import Call
-from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, Unprocessable
+from fhir_server.fhir.outcome import BadRequest, Conflict, FhirError, Issue, Unprocessable
 from fhir_server.interactions import documents, transaction
 from fhir_server.interactions.body import check
 from fhir_server.interactions.context import Context
@@ -34,6 +34,7 @@ from fhir_server.interactions.write import create_one
 from fhir_server.policy.condition import AllOf, Is
 from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import birth_of_age
+from fhir_server.policy.relations import holders
 from fhir_server.policy.rules import ACTIONS, DENY, DEPOSIT, PERMIT, Rule, RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
@@ -75,7 +76,6 @@ NOT_YET = {
 ZIP = b"PK\x03\x04"
 POST = Call("POST", "")
 DEEP = 1_000_000  # our own answers may be as deep as they are
-
 Resource = dict[str, Any]
 # What of a file was refused, and why; "" is the whole file.
 Refusals = list[tuple[str, str]]
@@ -179,11 +179,8 @@ def looks_like_lines(data: bytes) -> bool:
 
 def placed(refusal: FhirError, places: Sequence[str]) -> FhirError:
     """The refusal of one of several entries, saying which; `places`: what each is called here."""
-
-    def name(found: re.Match[str]) -> str:
-        return places[int(found[1])]
-
-    text = re.sub(r"Bundle\.entry\[(\d+)\]\.resource", name, reason(refusal))
+    entry = r"Bundle\.entry\[(\d+)\]\.resource"
+    text = re.sub(entry, lambda found: places[int(found[1])], reason(refusal))
     return replace(refusal, text=text, expression="", issues=())
 
 
@@ -196,6 +193,13 @@ class Loading(Writing):
 
     def chooses_ids(self, type_: str) -> bool:
         return True
+
+    def _open_record(self, patient: Mapping[str, Any], id_: str) -> int:
+        for ins in holders(patient):
+            self.lock(f"INS {ins}")
+            if self.record_of_holder(ins) is not None:
+                raise Conflict("this INS has a record already", expression="Patient.identifier")
+        return super()._open_record(patient, id_)
 
 
 @dataclass(frozen=True)

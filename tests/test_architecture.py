@@ -67,7 +67,7 @@ METHODS = {
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
-        "chooses_ids", "facts_of", "is_attending", "lock", "name_subject", "patient_of_record",
+        "chooses_ids", "facts_of", "is_attending", "lock", "name_subject", "is_holder",
         "record_of_holder", "row_facts", "savepoint",
     ),
 }  # fmt: skip

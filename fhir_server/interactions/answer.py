@@ -59,8 +59,8 @@ def written(call: Call, done: Written, base: str, text: bytes) -> Reply:
     """201 with Location, or 200; the content by `Prefer`: representation when nothing is said."""
     version = done.version
     headers = version_headers(version)
-    if done.created:
-        headers["Location"] = f"{base}/{version.address}/_history/{version.version}"
+    where = f"{base}/{version.address}/_history/{version.version}"
+    headers["Location" if done.created else "Content-Location"] = where
     status = 201 if done.created else 200
     wanted = prefer(call).get("return", "representation")
     if wanted == "minimal":

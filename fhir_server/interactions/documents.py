@@ -191,10 +191,12 @@ def completed(
 
 
 def cda_header(data: bytes, media: str) -> Header | None:
-    """The header when the bytes are a CDA document; None for any other kind. Unprocessable for a
-    broken CDA document.
+    """The header when the bytes are a CDA document; None for any other kind, and for one that
+    names no patient at all (as in the guides' samples). Unprocessable for a broken CDA document.
     """
     if split(media)[0] not in CDA_MEDIA or b"ClinicalDocument" not in data[:4096]:
+        return None
+    if b"recordTarget" not in data:
         return None
     try:
         return read_cda(data)

@@ -265,7 +265,9 @@ class Desk:
 
 def _response(reply: Reply) -> tuple[bytes, dict[str, Any]]:
     response: dict[str, Any] = {"status": STATUS.get(reply.status, str(reply.status))}
-    for header, name in (("Location", "location"), ("ETag", "etag")):
+    # A PATCH has a location too: MHD's answer wants one of every entry.
+    names = {"Location": "location", "Content-Location": "location", "ETag": "etag"}
+    for header, name in names.items():
         if header in reply.headers:
             response[name] = reply.headers[header]
     if reply.status >= 400:

@@ -215,7 +215,10 @@ class Opened:
         """The rules that keep the caller from reading what is named; "" when nothing is, or nothing
         keeps him.
         """
-        standing = self.standing(named) if named and self.house.rules else None
+        try:
+            standing = self.standing(named) if named and self.house.rules else None
+        except Forbidden as refusal:
+            return refusal.rule
         if standing is None:
             return ""
         type_, row = "DocumentReference", RowFacts("document")

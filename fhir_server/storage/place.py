@@ -5,6 +5,7 @@ referred to.
 """
 
 from typing import Any, Mapping
+from urllib.parse import parse_qsl
 
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.policy.relations import Who, holders, identifier_text, national_identifiers
@@ -36,6 +37,8 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
     text = reference.get("reference", "")
     if text in contained:
         return Named(identifiers=holders(contained[text]))
+    if "?" in text:
+        return conditional_patient(text)
     if text:
         target = local(text, base)
         return Named(patients=(target.id_,)) if target and target.type_ == "Patient" else Named()
@@ -45,6 +48,26 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
         if identifier.get("system") in INS_SYSTEMS
         else Named()
     )
+
+
+def conditional_patient(text: str) -> Named:
+    """`Patient?identifier=system|INS`, as French guides write a subject; empty for any other."""
+    type_, _, query = text.partition("?")
+    pairs = parse_qsl(query)
+    ins = [value for name, value in pairs if name == "identifier"]
+    if type_ != "Patient" or len(pairs) != 1 or not ins:
+        return Named()
+    return Named(identifiers=(ins[0],)) if ins[0].split("|")[0] in INS_SYSTEMS else Named()
+
+
+def with_literal_subject(resource: Resource, patient: str) -> dict[str, Any]:
+    """The resource with `Patient/id` where its subject is asked for by identifier."""
+    found = dict(resource)
+    for name in OWNERS:
+        reference = found.get(name)
+        if isinstance(reference, Mapping) and conditional_patient(reference.get("reference", "")):
+            found[name] = dict(reference) | {"reference": f"Patient/{patient}"}
+    return found
 
 
 def _by_compartment(type_: str, index: Index) -> Named:

@@ -133,7 +133,10 @@ UPDATE = (
     " WHERE pk = :pk AND version = :version - 1"
 )
 _PAST = "record, type, id, version, updated, deleted, method, media, body, data"
-KEEP = f"INSERT INTO history ({_PAST}) SELECT {_PAST} FROM resource WHERE pk = :pk"
+KEEP = (
+    f"INSERT INTO history ({_PAST}) SELECT {_PAST} FROM resource"
+    " WHERE pk = :pk AND version = :version - 1"
+)
 
 
 def _index_columns(index: Index) -> dict[str, list[tuple[Any, ...]]]:
@@ -170,8 +173,11 @@ def replace(session: Session, pk: int, new: New, index: Index) -> bool:
     """Store a further version and keep the one before in the history; False when another writer was
     first.
     """
-    session.run(KEEP, {"pk": pk})
     postgres = session.database.postgres
+    # Two writers of one version: the second waits for the row, then finds that it has moved on.
+    keep = f"{KEEP} FOR UPDATE" if postgres else KEEP
+    if session.run(keep, {"pk": pk, "version": new.version}) != 1:
+        return False
     keys = {"keys": list(index.keys)} if postgres else {}
     text = UPDATE.format(keys=", keys = CAST(:keys AS bigint[])" if postgres else "")
     if session.run(text, new.columns() | {"pk": pk} | keys) != 1:

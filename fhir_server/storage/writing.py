@@ -4,7 +4,7 @@ transaction.
 https://hl7.org/fhir/R4/http.html#create, #update, #delete
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping
 
 from fhir_server.fhir.dates import instant
@@ -20,7 +20,7 @@ from fhir_server.storage import write
 from fhir_server.storage.chain import LONGEST, flag_change, replaced_by, with_flags
 from fhir_server.storage.checks import Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
-from fhir_server.storage.place import patient_of, who
+from fhir_server.storage.place import patient_of, who, with_literal_subject
 from fhir_server.storage.read import raw_version
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
@@ -72,6 +72,9 @@ class Writing(Checking):
         index = extract(resource, base=self.house.base)
         acts = creation(resource, self.subject) if self.house.rules else ()
         standing = within or self._standing_for(resource, type_, index)
+        if (literal := with_literal_subject(resource, standing.patient)) != resource:
+            draft = replace(draft, resource=literal, text=b"")
+            resource, index = literal, extract(literal, base=self.house.base)
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
         self._check(resource, standing.record)
@@ -96,6 +99,8 @@ class Writing(Checking):
         acts = change(old, resource) if self.house.rules and not current.deleted else ()
         standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self._known(current.type_, facts))
+        if not acts and self.house.rules and not current.deleted:
+            return Written(current, standing.record, rules)  # nothing changes: no new version
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
         self._check(resource, standing.record)

@@ -1,4 +1,4 @@
-"""The production server in processes of its own, asked over HTTP as `tests.house` asks in process."""
+"""The production server in processes of its own, asked over HTTP as `tests.house` asks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of a load of deposits: all that was acknowledged is there, whole and traced.
+"""`kill -9` amid deposits: all that was acknowledged is there, whole and traced.
 
 IHE MHD, Simplified Publish: https://profiles.ihe.net/ITI/MHD/ITI-105.html
 """

@@ -3,7 +3,6 @@
 IHE MHD, https://profiles.ihe.net/ITI/MHD/: ITI-65, ITI-66, ITI-67, ITI-68, ITI-105.
 """
 
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -41,7 +40,7 @@ from tests.people import consent, opened, stored
 FIRST, SECOND = cda(patient_ins=LUCIEN_NUMBER), cda(patient_ins=LUCIEN_NUMBER)
 URI = "urn:ietf:rfc:3986"
 MHD = "https://profiles.ihe.net/ITI/MHD"
-# Name of an element, of a member or of a header: differs between equal answers.
+# What differs between equal answers.
 UNEQUAL = re.compile(rb'"(id|lastUpdated)":"[^"]*"')
 
 # One line of a log: who, what he did, to what, and whether he was refused.
@@ -167,8 +166,8 @@ def tell(house: House) -> None:
     begin = house.clock()
     patient = opened(house, NINA, doctor=PAUL)
     story.note(CNAM, "create", f"Patient/{patient}")
-    blocking = stored(house.post("Consent", LUCIEN, consent(patient, "dmp-pro-block", BRUNO, deny=True)))
-    story.note(LUCIEN, "create", f"Consent/{blocking}")
+    block = consent(patient, "dmp-pro-block", BRUNO, deny=True)
+    story.note(LUCIEN, "create", f"Consent/{stored(house.post('Consent', LUCIEN, block))}")
     nothing = story.search(NINA)
     assert nothing.json["total"] == 0
 
@@ -197,12 +196,13 @@ def deposit_and_find(story: Story, patient: str) -> str:
 
 
 def mask(story: Story, document: str, nothing: Answer) -> None:
-    """Lucien masks; for Nina it is as if nothing had been deposited, for Anne and Paul it is not."""
+    """Lucien masks; for Nina nothing has ever been deposited, for Anne and Paul it has."""
     house = story.house
     binary, _ = story.bytes_of(ANNE, document)
     label = {"coding": [{"system": VISIBILITY, "code": "MASQUE_PS"}]}
     change = [{"op": "add", "path": "/securityLabel/-", "value": label}]
-    answer = house.call("PATCH", document, LUCIEN, change, content_type="application/json-patch+json")
+    media = "application/json-patch+json"
+    answer = house.call("PATCH", document, LUCIEN, change, content_type=media)
     assert answer.status == 200, answer.body
     assert label in answer.json["securityLabel"]
     story.note(LUCIEN, "patch", document)
@@ -219,7 +219,7 @@ def mask(story: Story, document: str, nothing: Answer) -> None:
 
 
 def deposit_alone(story: Story) -> str:
-    """ITI-105 by Anne: the metadata come from the header; Nina finds this one, not the masked one."""
+    """ITI-105 by Anne, metadata from the header; Nina finds this one, not the masked one."""
     answer = story.house.post("DocumentReference", ANNE, iti105(SECOND))
     document = f"DocumentReference/{stored(answer)}"
     story.note(ANNE, "create", document)
@@ -250,8 +250,9 @@ def read_the_log(story: Story, begin: int) -> None:
     opened(house, doctor=PAUL, identifier=[{"system": INS, "value": CLAIRE_INS}])
     assert house.get(f"DocumentReference?{of(CLAIRE_INS)}", NINA).status == 403
     assert house.get("metadata").status == 200
-    team = next(line for line in log_of(house, LUCIEN, LUCIEN_INS) if line[2].startswith("CareTeam/"))
-    story.note(CNAM, "create", team[2])
+    log = log_of(house, LUCIEN, LUCIEN_INS)
+    (team,) = [what for _, _, what, _ in log if what.startswith("CareTeam/")]
+    story.note(CNAM, "create", team)
     story.note(LUCIEN, "search-type", f"GET AuditEvent?{of(LUCIEN_INS)}&_count=200")
     events = house.get(f"AuditEvent?{of(LUCIEN_INS)}&_count=200", LUCIEN).entries
     assert sorted(map(line_of, events)) == sorted(story.lines)

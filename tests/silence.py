@@ -1,0 +1,469 @@
+"""Generated records as a script of requests, and the questions a caller may ask of them.
+
+Design, `models.md` section 5: an answer is the same as if what is hidden had never been stored. The
+time and all ids are those of the script, so that answers can be compared byte by byte.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from random import Random
+from typing import Any
+
+from fhir_server.policy.labels import CONFIDENTIALITY, MASKED, SECRET, VEILED, VISIBILITY
+from tests.house import (
+    ANNE,
+    BASE,
+    BRUNO,
+    CLAIRE,
+    CLAIRE_INS,
+    CNAM,
+    LUCIEN,
+    NINA,
+    NOON,
+    OTTO,
+    PAUL,
+    House,
+    Person,
+)
+from tests.people import consent, logical, patient, team
+
+Json = dict[str, Any]
+
+LEVEL, URI = min(CONFIDENTIALITY), "urn:ietf:rfc:3986"
+KINDS = ("11488-4", "11490-0", "EXPPAT_1")
+WORDS = ("bilan", "lettre", "suivi")
+
+
+def ident(step: int, n: int) -> str:
+    return f"{step:08x}-{n:04x}-4000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request; `ids` are given, in order, to what it creates."""
+
+    number: int
+    who: Person
+    method: str
+    path: str
+    body: Any
+    ids: tuple[str, ...] = ()
+    media: str = "application/fhir+json"
+
+    def without(self, hidden: frozenset[str]) -> "Step | None":
+        """The same request of a world in which nothing has one of these ids; None for no request."""
+        if self.path.split("/")[-1] in hidden or hidden & set(self.ids[:1]):
+            return None
+        if not isinstance(self.body, dict) or "resourceType" not in self.body:
+            return self
+        if self.body["resourceType"] == "Bundle":
+            return self._bundle(hidden)
+        body = _pruned(self.body, hidden)
+        return None if body is None else replace(self, body=body)
+
+    def _bundle(self, hidden: frozenset[str]) -> "Step | None":
+        kept = [
+            (id_, entry | {"resource": resource})
+            for id_, entry in zip(self.ids, self.body["entry"], strict=True)
+            if id_ not in hidden and (resource := _pruned(entry["resource"], hidden)) is not None
+        ]
+        body = self.body | {"entry": [entry for _, entry in kept]}
+        return replace(self, body=body, ids=tuple(id_ for id_, _ in kept)) if kept else None
+
+
+def _leads_to(item: Json, hidden: frozenset[str]) -> bool:
+    for name in ("item", "target", "reference"):
+        text = item.get(name, {}).get("reference", "")
+        if text.removeprefix("urn:uuid:").split("/")[-1] in hidden:
+            return True
+    return False
+
+
+def _pruned(resource: Json, hidden: frozenset[str]) -> Json | None:
+    """Without what leads to something hidden; None for a List that led to nothing else."""
+    made = dict(resource)
+    for name in ("entry", "relatesTo"):
+        if name in made:
+            made[name] = [item for item in made[name] if not _leads_to(item, hidden)]
+            if not made[name]:
+                del made[name]
+    if "data" in made.get("provision", {}):
+        data = [item for item in made["provision"]["data"] if not _leads_to(item, hidden)]
+        rest = {name: value for name, value in made["provision"].items() if name != "data"}
+        made["provision"] = rest | ({"data": data} if data else {})
+    emptied = "entry" in resource and "entry" not in made
+    return None if emptied and made["resourceType"] == "List" else made
+
+
+@dataclass
+class Document:
+    """What the questions need to know of a document."""
+
+    id_: str
+    binary: str
+    patient: str
+    author: Person
+    unique: str
+    flags: frozenset[str]  # once all is done that changes those of the documents it replaced
+    current: bool = True
+    there: bool = True
+
+
+@dataclass
+class Script:
+    """The requests that make two records, with documents in every state; `random` decides."""
+
+    random: Random
+    steps: list[Step] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
+    consents: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.records = [self.record(patient(), LUCIEN), self.record(patient(CLAIRE_INS), CLAIRE)]
+        self.practitioner = self.add(CNAM, "Practitioner", {
+            "resourceType": "Practitioner", "identifier": [logical(ANNE)["identifier"]],
+        })
+        for n in range(self.random.randrange(9, 13)):
+            self.random.choice((self.publish, self.publish, self.submit))(n)
+        for document in list(self.documents):
+            self.change(document)
+        for _ in range(3):
+            self.folder()
+        self.agree()
+
+    def add(self, who: Person, path: str, body: Any, *more: str, method: str = "POST",
+            media: str = "application/fhir+json") -> str:
+        """A step; the id of what it creates, the first of its ids."""
+        number = len(self.steps) + 1
+        ids = (*more,) if more else (ident(number, 0), ident(number, 1), ident(number, 2))
+        self.steps.append(Step(number, who, method, path, body, ids, media))
+        return ids[0]
+
+    def record(self, body: Json, holder: Person) -> str:
+        record = self.add(CNAM, "Patient", body | {"generalPractitioner": [logical(PAUL)]})
+        self.add(CNAM, "CareTeam", team(record, ANNE, NINA))
+        past = {"period": {"start": "2020-01-01", "end": "2020-02-01"}}
+        self.add(CNAM, "CareTeam", team(record, OTTO, BRUNO, **past))
+        if self.random.random() < 0.5:
+            self.add(holder, "Consent", consent(record, "dmp-pro-access", OTTO))
+        return record
+
+    # Documents.
+
+    def content(self, n: int, record: str, author: Person, flags: frozenset[str]) -> Json:
+        kind = "EXPPAT_1" if author.actor == "holder" else self.random.choice(KINDS[:2])
+        by = logical(author)
+        if author is ANNE and self.random.random() < 0.5:
+            by = {"reference": f"Practitioner/{self.practitioner}"}
+        labels = [{"coding": [{"system": LEVEL, "code": "N"}]}]
+        labels += [{"coding": [{"system": VISIBILITY, "code": flag}]} for flag in sorted(flags)]
+        return {
+            "resourceType": "DocumentReference", "status": "current",
+            "masterIdentifier": {"system": URI, "value": f"urn:oid:2.25.{n}"},
+            "type": {"coding": [{"system": "http://loinc.org", "code": kind}]},
+            "subject": {"reference": f"Patient/{record}"}, "author": [by],
+            "date": f"2026-0{1 + self.random.randrange(5)}-01T00:00:00Z",
+            "description": self.random.choice(WORDS), "securityLabel": labels,
+        }  # fmt: skip
+
+    def draw(self) -> tuple[str, Person, frozenset[str]]:
+        """A record, who writes, and under which flags."""
+        place = self.random.randrange(2)
+        holder = (LUCIEN, CLAIRE)[place]
+        author = self.random.choice((ANNE, ANNE, ANNE, NINA, PAUL, OTTO, BRUNO, holder))
+        chosen = {flag for flag in (MASKED, VEILED, SECRET) if self.random.random() < 0.25}
+        flags = chosen - {VEILED} if author is holder else chosen
+        return self.records[place], author, frozenset(flags)
+
+    def know(self, id_: str, binary: str, body: Json, author: Person, flags: frozenset[str]) -> None:
+        record = body["subject"]["reference"].split("/")[1]
+        unique = body["masterIdentifier"]["value"]
+        self.documents.append(Document(id_, binary, record, author, unique, flags))
+
+    def publish(self, n: int) -> None:
+        """One document (ITI-105); now and then it relates to an earlier one of its author's."""
+        record, author, flags = self.draw()
+        body = self.content(n, record, author, flags)
+        earlier = [d for d in self.documents if (d.patient, d.author) == (record, author)]
+        if earlier and self.random.random() < 0.7:
+            body["relatesTo"] = [self.relation(self.random.choice(earlier), flags)]
+        data = base64.b64encode(f"document {n}".encode()).decode()
+        body["content"] = [{"attachment": {"contentType": "text/plain", "data": data}}]
+        id_ = self.add(author, "DocumentReference", body)
+        self.lists.append(self.steps[-1].ids[2])
+        self.know(id_, self.steps[-1].ids[1], body, author, flags)
+
+    def relation(self, earlier: Document, flags: frozenset[str]) -> Json:
+        code = self.random.choice(("replaces", "replaces", "appends", "transforms"))
+        if code == "replaces" and earlier.current:
+            earlier.current, earlier.flags = False, earlier.flags | flags
+        elif code == "replaces":
+            code = "appends"
+        return {"code": code, "target": {"reference": f"DocumentReference/{earlier.id_}"}}
+
+    def submit(self, n: int) -> None:
+        """A submission set of two or three documents (ITI-65), each with flags of its own."""
+        number, entries, ids = len(self.steps) + 1, list[Json](), list[str]()
+        record, author, _ = self.draw()
+        author = ANNE if author.actor == "holder" else author
+
+        def entry(resource: Json) -> str:
+            ids.append(ident(number, len(ids)))
+            request = {"method": "POST", "url": resource["resourceType"]}
+            entries.append({"fullUrl": f"urn:uuid:{ids[-1]}", "resource": resource, "request": request})
+            return ids[-1]
+
+        for part in range(self.random.randrange(2, 4)):
+            flags = self.draw()[2]
+            data = base64.b64encode(f"document {n}.{part}".encode()).decode()
+            resource = {"resourceType": "Binary", "contentType": "text/plain", "data": data}
+            binary = entry(resource)
+            body = self.content(1000 * n + 100 + part, record, author, flags)
+            url = {"contentType": "text/plain", "url": f"urn:uuid:{binary}"}
+            id_ = entry(body | {"content": [{"attachment": url}]})
+            self.know(id_, binary, body, author, flags)
+        documents = [id_ for id_ in ids if id_ not in {d.binary for d in self.documents}]
+        self.lists.append(entry(self.list_of(record, [f"urn:uuid:{id_}" for id_ in documents])))
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        self.add(author, "", bundle, *ids)
+
+    def list_of(self, record: str, references: list[str]) -> Json:
+        return {
+            "resourceType": "List", "status": "current", "mode": "working", "date": "2026-03-01",
+            "subject": {"reference": f"Patient/{record}"},
+            "entry": [{"item": {"reference": reference}} for reference in references],
+        }  # fmt: skip
+
+    def folder(self) -> None:
+        """A List of documents that were there before, by the attending doctor, who sees them all."""
+        record = self.random.choice(self.records)
+        inside = [d.id_ for d in self.documents if d.patient == record and d.there]
+        chosen = self.random.sample(inside, min(len(inside), 3))
+        if chosen:
+            addresses = [f"DocumentReference/{id_}" for id_ in chosen]
+            self.lists.append(self.add(PAUL, "List", self.list_of(record, addresses)))
+
+    def change(self, document: Document) -> None:
+        """A document is masked or shown by its holder, or deleted by its author."""
+        how, path = self.random.random(), f"DocumentReference/{document.id_}"
+        holder = (LUCIEN, CLAIRE)[self.records.index(document.patient)]
+        if how < 0.3 and not document.flags:
+            label = {"coding": [{"system": VISIBILITY, "code": MASKED}]}
+            patch = [{"op": "add", "path": "/securityLabel/-", "value": label}]
+            media = "application/json-patch+json"
+            self.add(holder, path, patch, method="PATCH", media=media)
+        elif how < 0.45:
+            self.add(document.author, path, None, method="DELETE")
+            document.there = False
+
+    def agree(self) -> None:
+        """Consents: one that names documents, and one that shuts a doctor out."""
+        for record, holder in zip(self.records, (LUCIEN, CLAIRE), strict=True):
+            inside = [d for d in self.documents if d.patient == record]
+            data = [
+                {"meaning": "instance", "reference": {"reference": f"DocumentReference/{d.id_}"}}
+                for d in inside if VEILED not in d.flags and d.there
+            ]
+            named = {"data": data[:3]} if data else {}
+            body = consent(record, "dmp-pro-access", OTTO, **named)
+            self.consents.append(self.add(holder, "Consent", body))
+            blocked = consent(record, "dmp-pro-block", BRUNO, deny=True)
+            self.consents.append(self.add(holder, "Consent", blocked))
+
+
+class Still(House):
+    """A house in which time and ids are those of the step that is done."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.at, self.ids, self.more = 0, list[str](), count()
+        services = self.services
+        services.new_id, services.new_trace = self.next_id, self.next_trace
+        services.house = replace(services.house, cursor_key=b"the same in both worlds")
+
+    def clock(self) -> int:
+        return NOON + self.at * 1000
+
+    def next_id(self) -> str:
+        return self.ids.pop(0) if self.ids else ident(self.at, 0x1000 + next(self.more))
+
+    def next_trace(self) -> str:
+        return f"{self.at:08x}-0000-7000-8000-{next(self.more):012}"
+
+    def begin(self, number: int, *ids: str) -> None:
+        self.at, self.ids, self.more = number, list(ids), count()
+
+    def empty(self) -> None:
+        """Nothing but the schema and its own rows is left."""
+        session = self.database.session()
+        tables = (
+            "resource", "history", "relation", "trail", "string", "moment", "number", "reference",
+            "token",
+        )  # fmt: skip
+        with session.transaction():
+            for table in (*tables, *(() if self.database.postgres else ("key",))):
+                session.run(f"DELETE FROM {table}", {})
+            session.run("DELETE FROM record WHERE number > 0", {})
+
+    def play(self, script: Script, hidden: frozenset[str] = frozenset()) -> list[tuple[int, int]]:
+        """Do each request, without what is hidden; number and status of those that were done."""
+        self.empty()
+        done = []
+        for step in script.steps:
+            left = step.without(hidden)
+            if left is not None:
+                self.begin(left.number, *left.ids)
+                answer = self.call(
+                    left.method, left.path, left.who.but(token_id="same"), left.body,
+                    content_type=left.media,
+                )  # fmt: skip
+                done.append((left.number, answer.status))
+        return done
+
+
+Question = tuple[str, str, Any, dict[str, str]]  # method, path and query, body, headers
+
+
+def questions(script: Script, hidden: frozenset[str]) -> Iterator[Question]:
+    """Reads, searches, and writes about what is hidden."""
+    yield from reads(script)
+    yield from (("GET", path, None, {}) for path in searches(script))
+    unseen = [d for d in script.documents if d.id_ in hidden]
+    for document in unseen[:3]:
+        yield from writes(document)
+    yield from deposits(script, unseen[:3])
+
+
+def reads(script: Script) -> Iterator[Question]:
+    raw, as_resource = {"accept": "*/*"}, {"accept": "application/fhir+json"}
+    for document in script.documents:
+        path = f"DocumentReference/{document.id_}"
+        for rest in ("", "/_history", "/_history/1", "/_history/2", "/_history/3"):
+            yield "GET", path + rest, None, {}
+        yield "HEAD", path, None, {}
+        yield "GET", path, None, {"accept": "application/fhir+xml"}
+        for headers in (raw, as_resource):
+            yield "GET", f"Binary/{document.binary}", None, headers
+        yield "GET", f"Binary/{document.binary}/_history/1", None, raw
+        yield "GET", f"Binary/{document.binary}/_history", None, as_resource
+    for type_, ids in (("List", script.lists), ("Consent", script.consents)):
+        for id_ in ids:
+            yield from (("GET", f"{type_}/{id_}{r}", None, {}) for r in ("", "/_history/1"))
+    for record in script.records:
+        yield from (("GET", f"Patient/{record}{rest}", None, {}) for rest in ("", "/_history"))
+
+
+def searches(script: Script) -> Iterator[str]:
+    """Of each type, plain and by every way that leads through another resource."""
+    of_document, of_list = script.documents, script.lists
+    for record in script.records:
+        for type_ in ("DocumentReference", "List", "Consent", "CareTeam"):
+            yield f"{type_}?patient={record}"
+        yield f"DocumentReference?patient={record}&_count=1&_sort=date"
+        yield f"DocumentReference?subject=Patient/{record}&_count=2&_sort=-description,type"
+        yield f"List?patient={record}&_count=1"
+        yield f"List?patient={record}&item:missing=true"
+        yield f"Consent?patient={record}&data:missing=true"
+    for claimed in (LUCIEN, CLAIRE):
+        yield f"DocumentReference?patient.identifier={claimed.sub}&status=current"
+        yield f"List?patient.identifier={claimed.sub}"
+        yield f"Patient?identifier={claimed.sub}"
+    for query in (
+        "", "status=current", "status=superseded", "type=11488-4", "type:not=11488-4",
+        "date=ge2026-03", "description=lettre", "_lastUpdated=ge2026-11-24", "_count=0",
+        "_summary=count", "_count=1&_sort=status", "relatesto:missing=false", "relation=replaces",
+        "relation:missing=true", f"security-label={MASKED}", f"security-label:not={MASKED}",
+        f"author=Practitioner/{script.practitioner}", f"author.identifier={ANNE.sub}",
+        f"author:identifier={ANNE.sub}", f"relatesto:DocumentReference.security-label={MASKED}",
+        "relatesto.status=superseded", "relatesto:DocumentReference.author.identifier=|x",
+    ):  # fmt: skip
+        yield f"DocumentReference?{query}"
+    for query in ("", "item:missing=false", "_count=1", "item.status=current",
+                  f"item:DocumentReference.security-label={MASKED}",
+                  "item:DocumentReference.relatesto.status=superseded"):  # fmt: skip
+        yield f"List?{query}"
+    yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
+    yield "Consent?data:DocumentReference.status=current"
+    for document in of_document:
+        yield f"DocumentReference?identifier={URI}|{document.unique}"
+        yield f"List?item:DocumentReference.identifier={URI}|{document.unique}"
+        yield f"DocumentReference?_id={document.id_}"
+        yield f"Binary?_id={document.binary}"
+        yield f"List?item=DocumentReference/{document.id_}"
+        yield f"List?item:missing=true&item={document.id_}"
+        yield f"DocumentReference?relatesto={document.id_}"
+        yield f"DocumentReference?relatesto:DocumentReference.identifier={document.unique}"
+        yield f"Consent?data=DocumentReference/{document.id_}"
+        yield f"List?item.relatesto=DocumentReference/{document.id_}"
+    yield from (f"List?_id={id_}" for id_ in of_list)
+
+
+def writes(document: Document) -> Iterator[Question]:
+    """Attempts at a hidden document: each must end as with one that is not there."""
+    path, unique = f"DocumentReference/{document.id_}", f"identifier={URI}|{document.unique}"
+    label = {"coding": [{"system": VISIBILITY, "code": MASKED}]}
+    patch = [{"op": "add", "path": "/securityLabel/-", "value": label}]
+    by_json = {"content_type": "application/json-patch+json"}
+    body = {"resourceType": "DocumentReference", "id": document.id_, "status": "current",
+            "content": [{"attachment": {"contentType": "text/plain"}}]}  # fmt: skip
+    for if_match in ({}, {"if_match": 'W/"1"'}):
+        yield "PATCH", path, patch, by_json | if_match
+        yield "PUT", path, body, if_match
+        yield "DELETE", path, None, if_match
+    yield "PATCH", f"DocumentReference?{unique}", patch, by_json
+    yield "PATCH", f"DocumentReference?{unique}&status=current", patch, by_json
+    for method in ("PUT", "DELETE"):
+        yield method, f"Binary/{document.binary}", {"resourceType": "Binary"}, {}
+    entries = [{"request": {"method": "GET", "url": path}}, {"request": {"method": "DELETE", "url": path}}]
+    yield "POST", "", {"resourceType": "Bundle", "type": "batch", "entry": entries}, {}
+
+
+def deposits(script: Script, unseen: list[Document]) -> Iterator[Question]:
+    """Of what mentions a hidden document, and of its uniqueId, which is free."""
+    for document in unseen:
+        body = script.content(0, document.patient, OTTO, frozenset())
+        body["masterIdentifier"] = {"system": URI, "value": document.unique}
+        attachment = {"contentType": "text/plain", "data": "YQ=="}
+        whole = body | {"content": [{"attachment": attachment}]}
+        target = {"reference": f"DocumentReference/{document.id_}"}
+        relates = [{"code": "replaces", "target": target}]
+        yield "POST", "DocumentReference", whole | {"relatesTo": relates}, {}
+        entry = {"fullUrl": "urn:uuid:1", "resource": whole | {"relatesTo": relates}}
+        request = {"request": {"method": "POST", "url": "DocumentReference"}}
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry | request]}
+        yield "POST", "", bundle, {}
+        listed = script.list_of(document.patient, [target["reference"]])
+        yield "POST", "List", listed, {}
+        url = f"{BASE}/Binary/{document.binary}"
+        yield "POST", "DocumentReference", body | {
+            "content": [{"attachment": {"contentType": "text/plain", "url": url}}]
+        }, {}
+        yield "POST", "DocumentReference", whole, {}
+        yield "POST", "DocumentReference", whole, {}  # now it is in use
+        yield "GET", f"DocumentReference?identifier={URI}|{document.unique}", None, {}
+
+
+def ask(house: Still, who: Person, asked: list[Question]) -> Iterator[tuple[str, int, Any, bytes]]:
+    """Each question and its answer: status, headers, body; of a search all pages."""
+    number = 10_000
+    for method, path, body, headers in asked:
+        while path is not None:
+            number += 1
+            house.begin(number)
+            place, _, query = path.partition("?")
+            said = who.but(token_id="same")
+            answer = house.call(method, place, said, body, query=query, **headers)
+            yield f"{method} {path}", answer.status, answer.headers, answer.body
+            path = _next(answer.body) if method == "GET" else None
+
+
+def _next(body: bytes) -> str | None:
+    if not body.startswith(b'{"resourceType":"Bundle"'):
+        return None
+    links = json.loads(body).get("link", ())
+    return next((link["url"].removeprefix(f"{BASE}/") for link in links
+                 if link["relation"] == "next"), None)

@@ -1,0 +1,203 @@
+"""Small generated worlds of records, stored as the server stores them, and the reader in Python.
+
+Design, `models.md` section 5. What `policy.decide` knows is read back from the tables, so that it
+decides on what is really there.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, NamedTuple
+
+from fhir_server.fhir.dates import EARLIEST, LATEST
+from fhir_server.policy.decide import Decision, decide
+from fhir_server.policy.facts import (
+    RELATIONS,
+    SHARED,
+    RowFacts,
+    Standing,
+    nature_of,
+    subject_facts,
+)
+from fhir_server.policy.relations import Relation
+from fhir_server.policy.rules import RuleSet
+from fhir_server.policy.scope import Scope, is_own
+from fhir_server.policy.subject import Subject
+from fhir_server.search.extract import Index, extract
+from fhir_server.storage import write
+from fhir_server.storage.engine import Session
+from fhir_server.storage.opened import House, Moment
+from fhir_server.storage.repository import Repository
+from fhir_server.storage.write import Facts, New
+
+BASE = "http://127.0.0.1:8080/fhir"
+NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
+ADULT_BEFORE = 1_227_484_800_000  # 2008-11-24
+NO_INDEX = Index(frozenset(), (), (), (), ())
+
+PEOPLE = ("urn:p|1", "urn:p|12", "urn:p|3", "urn:p|4")  # one begins like another
+HOUSES = ("", "urn:h|1", "urn:h|2")
+TYPES = (
+    "DocumentReference", "Binary", "List", "Patient", "Consent", "CareTeam", "RelatedPerson",
+    "AuditEvent", "Observation", "Organization",
+)  # fmt: skip
+FLAGGED = ("document", "list", "clinical")
+# In force, or just not yet, or just no longer.
+PERIODS = (
+    (EARLIEST, LATEST), (NOW, LATEST), (NOW + 1, LATEST), (EARLIEST, NOW), (EARLIEST, NOW + 1),
+)  # fmt: skip
+
+Address = tuple[str, str]
+
+
+class Row(NamedTuple):
+    """What of a stored row the rules may know, as it lies."""
+
+    type_: str
+    id_: str
+    record: int
+    deleted: bool
+    owners: str
+    masked: bool
+    veiled_until: int
+    secret: bool
+
+
+class World:
+    """A few records, stored; then read back, so that Python decides on what is really there."""
+
+    def __init__(self, session: Session, random: Random) -> None:
+        self.session, self.random = session, random
+        with session.transaction():
+            self.empty()
+            for state in ("open", "open", "closed", "before", "deceased"):
+                self.fill(state)
+            for type_ in ("Organization", "Organization", "AuditEvent"):
+                self.put(type_, SHARED)
+        self.read_back()
+
+    def empty(self) -> None:
+        tables = ("resource", "relation", "string", "moment", "number", "reference", "token")
+        for table in (*tables, *(() if self.session.database.postgres else ("key",))):
+            self.session.run(f"DELETE FROM {table}", {})
+        self.session.run("DELETE FROM record WHERE number > 0", {})
+        self.made = 0
+
+    def fill(self, state: str) -> None:
+        born = self.random.choice((ADULT_BEFORE, ADULT_BEFORE + 1))
+        number = write.open_record(self.session, state=state, born=born, patient="")
+        kinds = [kind for kind in RELATIONS if kind != "author"]
+        found = [
+            Relation(self.actor(), self.random.choice(kinds), *self.random.choice(PERIODS))
+            for _ in range(self.random.randrange(9))
+        ]
+        write.set_relations(self.session, f"CareTeam/{number}", number, found)
+        for type_ in ("DocumentReference", "DocumentReference", "DocumentReference", *TYPES[:-1]):
+            self.put(type_, number)
+
+    def actor(self) -> str:
+        return self.random.choice((*PEOPLE, *HOUSES[1:]))
+
+    def put(self, type_: str, record: int) -> None:
+        self.made += 1
+        deleted = self.random.random() < 0.1
+        facts = Facts(self.owners(type_, record))
+        if nature_of(type_) in FLAGGED:
+            until = self.random.choice((0, 0, NOW, NOW + 1, LATEST))
+            flags = self.random.choices((True, False), (2, 3), k=2)
+            facts = Facts(facts.owners, flags[0], until, flags[1])
+        resource: dict[str, Any] = {"resourceType": type_}
+        if type_ == "List":
+            # The documents of its record, or nothing.
+            places = [self.made - n for n in self.random.sample((2, 3, 4, 1000), 2)]
+            items = [{"item": {"reference": f"DocumentReference/r{place}"}} for place in places]
+            resource |= {"entry": items[: self.random.randrange(3)]}
+        new = New(
+            record=record, type_=type_, id_=f"r{self.made}", version=1, updated=NOW, body=b"{}",
+            method="DELETE" if deleted else "POST", facts=facts,
+        )
+        index = NO_INDEX if deleted else extract(resource, base=BASE)
+        assert write.insert(self.session, new, index) is not None
+        if record > SHARED:
+            authors = [Relation(owner, "author") for owner in facts.owners]
+            write.add_authors(self.session, record, authors)
+
+    def owners(self, type_: str, record: int) -> tuple[str, ...]:
+        if type_ == "AuditEvent":
+            return self.random.choice(((), (self.random.choice(PEOPLE),)))
+        chosen = {self.actor() for _ in range(self.random.randrange(3))}
+        return tuple(sorted(chosen)) if record != SHARED else ()
+
+    def read_back(self) -> None:
+        columns = "type, id, record, deleted, owners, masked, veiled_until, veiled_representatives"
+        found = self.session.rows(f"SELECT {columns} FROM resource", {})
+        self.rows = [Row(*row) for row in found]
+        places = self.session.rows("SELECT number, state, born FROM record", {})
+        self.records = {number: (state, born) for number, state, born in places}
+        relations = "SELECT record, actor, kind, since, until FROM relation"
+        self.relations = self.session.rows(relations, {})
+        joined = "resource d JOIN reference f ON f.pk = d.pk WHERE d.type = 'List'"
+        self.items = self.session.rows(f"SELECT d.id, target_type, target_id FROM {joined}", {})
+
+    # The first reader: `decide`, on what is stored.
+
+    def standing(self, subject: Subject, record: int) -> Standing:
+        state, born = self.records[record]
+        held = frozenset(
+            kind for number, actor, kind, since, until in self.relations
+            if number == record and actor in subject.me and since <= NOW < until
+        )
+        return Standing(record, state, born <= ADULT_BEFORE, held)
+
+    def decisions(self, caller: "Caller") -> dict[Address, Decision]:
+        """Of each row; without those that are in no record the caller may know of."""
+        known: dict[tuple[tuple[str, str], ...], Decision] = {}
+        standings = {number: self.standing(caller.subject, number) for number in self.records}
+        found = {}
+        for row in self.rows:
+            standing, nature = standings[row.record], nature_of(row.type_)
+            own = is_own(nature, row.owners, caller.subject.me)
+            of_row = RowFacts(nature, own, row.masked, row.veiled_until > NOW, row.secret)
+            facts = caller.facts | standing.facts() | of_row.facts()
+            key = tuple(facts.items())
+            if self.exists(caller, standing, nature):
+                known[key] = known.get(key) or decide(caller.rules.rules, facts)
+                found[row.type_, row.id_] = known[key]
+        return found
+
+    def exists(self, caller: "Caller", standing: Standing, nature: str) -> bool:
+        """A record before its opening is there for the operator alone; `person_id` names one."""
+        person = caller.subject.person
+        if person and nature != "shared":
+            holders = {r[0] for r in self.relations if r[1] == person and r[2] == "holder"}
+            if standing.record not in holders:
+                return False
+        return standing.state != "before" or caller.subject.actor == "operator"
+
+    def permitted(self, caller: "Caller") -> dict[Address, Decision]:
+        """The rows he may see; of the lists not those that hold hidden documents alone."""
+        found = {k: d for k, d in self.decisions(caller).items() if d.permitted}
+        for id_ in {item[0] for item in self.items}:
+            leads = [item[1:] for item in self.items if item[0] == id_]
+            if not any(tuple(lead) in found for lead in leads):
+                found.pop(("List", id_), None)
+        return found
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and by which rules each reader goes: the same, but for one test."""
+
+    subject: Subject
+    rules: RuleSet
+    asks: str = "other"
+    sql_rules: RuleSet | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return dict(subject_facts(self.subject, action="read", asks=self.asks))
+
+    def opened(self, session: Session) -> Repository:
+        rules = self.sql_rules or self.rules
+        scope = Scope.of(self.subject, rules, self.facts)
+        moment = Moment(NOW, ADULT_BEFORE, "trace", "request")
+        return Repository(session, House(rules, BASE, b"key"), self.subject, scope, moment)

@@ -81,13 +81,11 @@ def questions_of(who: Person, script: Script, hidden: frozenset[str]) -> list[Qu
 
 def differences(house: Still, who: Person, script: Script) -> tuple[list[Any], int, int]:
     """The answers that differ between the two worlds, each twice; how many are hidden, asked."""
-    whole = house.play(script)
-    assert all(status < 400 for _, status in whole), (whole, script.steps)
+    house.play(script)
     hidden = hidden_from(house, who, script)
     asked = questions_of(who, script, hidden)
     with_it = list(ask(house, who, asked))
-    without = house.play(script, hidden)
-    assert set(without) <= set(whole)
+    house.play(script, hidden)
     without_it = list(ask(house, who, asked))
     pairs = zip(with_it, without_it)
     found = [pair for pair in pairs if pair[0] != pair[1]]

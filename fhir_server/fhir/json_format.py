@@ -129,6 +129,11 @@ def _count_keys(roots: list[dict[str, Any]], max_depth: int) -> int:
     return keys
 
 
+def check_depth(resource: dict[str, Any], max_depth: int) -> None:
+    """BadRequest when its objects are nested deeper than that."""
+    _count_keys([resource], max_depth)
+
+
 def _objects_of(array: list[Any], found: list[dict[str, Any]]) -> None:
     arrays = [array]
     for values in arrays:  # grows while it is read: an array in an array is no FHIR, but may come

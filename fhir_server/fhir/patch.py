@@ -40,7 +40,10 @@ def json_patch(resource: Resource, operations: Any) -> dict[str, Any]:
     for n, operation in enumerate(operations):
         if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
             raise BadRequest(f"operation {n} is none of {', '.join(_OPERATIONS)}", code="structure")
-        copied += _apply(patched, operation)
+        try:
+            copied += _apply(patched, operation)
+        except RecursionError:
+            raise Unprocessable("a patch nests too deep", code="too-costly") from None
         if copied > MOST_COPIED:
             raise Unprocessable(f"a patch copies at most {MOST_COPIED} values", code="too-costly")
     return patched

@@ -35,7 +35,10 @@ def representation(call: Call, version: Version, text: bytes) -> Reply:
     if known and {str(version.version), "*"} & set(versions(known, "If-None-Match")):
         return Reply(304, headers=headers)
     if version.type_ == "Binary" and not asks_for_resource(call):
-        return Reply(200, headers=headers, raw=version.data or b"", media=version.media)
+        media = version.media  # a `code` of FHIR may hold what no header may
+        if not (media.isascii() and media.isprintable()):
+            media = "application/octet-stream"
+        return Reply(200, headers=headers, raw=version.data or b"", media=media)
     return Reply(200, resource_text(version, text), headers)
 
 

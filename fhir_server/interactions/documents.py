@@ -249,10 +249,10 @@ def check_unique(document: Resource, stored: Writing, context: Context) -> None:
     if not master.get("value"):
         return
     stored.lock(f"uniqueId {master['value']}")
-    value = str(master["value"])
+    parts = [str(master.get("system", "")), str(master["value"])]
     for mark in ("\\", ",", "|", "$"):
-        value = value.replace(mark, "\\" + mark)
-    asked = f"{master.get('system', '')}|{value}"
+        parts = [part.replace(mark, "\\" + mark) for part in parts]
+    asked = "|".join(parts)
     query = parse(
         "DocumentReference",
         [("identifier", asked)],

@@ -3,10 +3,19 @@
 https://hl7.org/fhir/R4/http.html#create, #update, #patch, #delete
 """
 
+from dataclasses import replace
+
 from fhir_server.fhir import json_format
 from fhir_server.fhir.formats import PATCHES, split
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, Gone, NotAllowed, NotFound, PreconditionFailed
+from fhir_server.fhir.outcome import (
+    BadRequest,
+    Forbidden,
+    Gone,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+)
 from fhir_server.fhir.patch import fhirpath_patch, json_patch
 from fhir_server.interactions import documents
 from fhir_server.interactions.answer import check_if_match, resource_text, version_headers, written
@@ -17,6 +26,7 @@ from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import named, parameters, read_query
 from fhir_server.search.query import EVERYTHING
 from fhir_server.storage.content import content_of
+from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
 
@@ -132,6 +142,7 @@ def conditional_patch(call: Call, stored: Writing, route: Route, context: Contex
     query = read_query(pairs, route.type_, call, context, stored)
     if query.where == EVERYTHING:
         raise BadRequest("a conditional PATCH needs a criterion", code="required")
+    query = replace(query, count=1, cursor="")  # what is found, whatever page was asked for
     found = stored.search(query, named(pairs, route.type_, context))
     if found.total != 1:
         many = PreconditionFailed(
@@ -142,8 +153,10 @@ def conditional_patch(call: Call, stored: Writing, route: Route, context: Contex
 
 
 def _patched(call: Call, current: Version, stored: Writing, context: Context) -> Reply:
+    if not current.full:  # tests of a patch would tell what is hidden of this Patient
+        raise Forbidden(NO_ACCESS, record=current.record)
     check_if_match(call, current)
-    content = patched_content(call, current, context)
+    content = patched_content(call, current, stored.shown([current])[0], context)
     check(content, Call(call.method, call.path), context)
     draft = documents.binary_draft(content) if current.type_ == "Binary" else Draft(content)
     if draft.type_ == "Patient" and context.policed:
@@ -158,8 +171,11 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 
-def patched_content(call: Call, current: Version, context: Context) -> dict[str, object]:
-    old = content_of(resource_text(current, current.body))
+def patched_content(
+    call: Call, current: Version, shown: bytes, context: Context
+) -> dict[str, object]:
+    """What the patch makes of `shown`, the version as this caller sees it."""
+    old = content_of(resource_text(current, shown))
     media = split(call.header("content-type"))[0]
     if media in PATCHES:
         new = json_patch(
@@ -173,6 +189,7 @@ def patched_content(call: Call, current: Version, context: Context) -> dict[str,
         new = fhirpath_patch(old, parameters_)
     if new.get("id") != current.id_ or new.get("resourceType") != current.type_:
         raise BadRequest("a patch cannot change id or type", code="invalid")
+    json_format.check_depth(new, context.settings.max_depth)
     return new
 
 

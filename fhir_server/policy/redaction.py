@@ -40,6 +40,29 @@ def without(resource: Resource, hidden: frozenset[tuple[str, str]]) -> dict[str,
     return kept
 
 
+def restored(resource: Resource, shown: Resource, full: Resource) -> dict[str, Any]:
+    """`resource`, made from what its writer was shown, with the items that were left out of it.
+
+    A list that he changed is his: what was left out of it is gone.
+    """
+    kept = dict(resource)
+    for path in LISTS.get(resource["resourceType"], ()):
+        before, all_items = _items(shown, path), _items(full, path)
+        if before != all_items and _items(resource, path) == before:
+            _put(kept, _holder(resource, path), all_items)
+    return kept
+
+
+def _put(resource: dict[str, Any], names: tuple[str, ...], items: list[Mapping[str, Any]]) -> None:
+    holder = resource
+    for name in names[:-1]:
+        if name not in holder:
+            return
+        holder[name] = dict(holder[name])
+        holder = holder[name]
+    holder[names[-1]] = items
+
+
 def _holder(resource: Resource, path: tuple[str, ...]) -> tuple[str, ...]:
     """The names down to the list; all but the last name of `path`, or all of it when it is one
     name.
@@ -56,7 +79,7 @@ def _items(resource: Resource, path: tuple[str, ...]) -> list[Mapping[str, Any]]
 
 def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] | None:
     reference = item.get(path[-1], {}) if len(path) > 1 else item
-    parts = str(reference.get("reference", "")).split("/")
+    parts = str(reference.get("reference", "")).partition("/_history/")[0].split("/")
     return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in HIDABLE else None
 
 

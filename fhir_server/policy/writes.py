@@ -22,7 +22,7 @@ HOLDER_TYPES = frozenset(
 )
 REIMBURSEMENT = "REMB"
 DELETED = "entered-in-error"
-FREE = frozenset({"meta", "text", "id"})  # no content of their own
+SERVERS = frozenset({"versionId", "lastUpdated"})  # of meta: no content of the client's
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
             raise NotAllowed("traces are written by the server alone")
         case "document" if type_ == "DocumentReference":
             return (Act("deposit", _deposited(new, subject)),)
+        case "list" if subject.actor == "holder":
+            return (Act("deposit", "patient-document"),)  # the submission set of his own documents
         case _:
             return (Act("deposit"),)
 
@@ -102,7 +104,15 @@ def change(old: Resource, new: Resource) -> tuple[Act, ...]:
 
 
 def _differing(old: Resource, new: Resource) -> set[str]:
-    return {name for name in {*old, *new} - FREE if old.get(name) != new.get(name)}
+    found = {name for name in {*old, *new} - {"id", "meta"} if old.get(name) != new.get(name)}
+    meta = _meta(new)
+    return found | {"meta"} if meta and meta != _meta(old) else found
+
+
+def _meta(resource: Resource) -> dict[str, Any]:
+    return {
+        name: value for name, value in resource.get("meta", {}).items() if name not in SERVERS
+    }
 
 
 def _only(old: Resource, new: Resource, element: str, extension: str) -> bool:
@@ -163,9 +173,14 @@ def _label_change(old: Resource, new: Resource) -> list[Act]:
         acts.append(Act("reveal"))
     if SECRET in added | taken:
         acts.append(Act("secrecy"))
-    if _levels(old) != _levels(new):
+    if _levels(old) != _levels(new) or _texts(old) != _texts(new):
         acts.append(Act("relabel"))
     return acts
+
+
+def _texts(document: Resource) -> list[str]:
+    """What labels say in words, which readers are shown like the codes."""
+    return sorted(label["text"] for label in document.get("securityLabel", ()) if "text" in label)
 
 
 def _levels(document: Resource) -> set[str]:

@@ -8,13 +8,14 @@ that does not exist.
 from hashlib import blake2b
 from typing import Any, Mapping
 
-from fhir_server.fhir.outcome import FhirError, Unprocessable
+from fhir_server.fhir.outcome import Conflict, FhirError, Unprocessable
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy.labels import label_problem, labels, owners_of, release
-from fhir_server.policy.relations import CONSENT_KINDS, consent_type, relations_of
+from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
 from fhir_server.storage.content import byte_addresses, local, reference_texts
+from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
 from fhir_server.storage.read import facts_of
 from fhir_server.storage.repository import Repository
@@ -22,6 +23,8 @@ from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts
 
+# To whom the existence of a record is no secret (contract 7, Status).
+KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
 OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
 
@@ -50,7 +53,10 @@ class Checking(Repository):
         nature = nature_of(type_)
         lines = Facts(owners).columns()["owners"]
         collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
-        return RowFacts(nature, collected or is_own(nature, lines, self.subject.me))
+        own = is_own(nature, lines, self.subject.me)
+        if nature == "consent":  # who else is named needs the type that says who collected it
+            own = collected or (bool(owners) and set(owners) <= set(self.subject.me))
+        return RowFacts(nature, own)
 
     def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
         if standing.record == SHARED:
@@ -76,7 +82,7 @@ class Checking(Repository):
         if nature == "shared" or type_ == "Patient":
             return OF_NOBODY
         named = patient_of(resource, index, base=self.house.base)
-        standing = self.standing(named) if named else None
+        standing = self.place_of(named) if named else None
         if standing is not None:
             if self.house.rules:  # a record that is there for the caller has a Patient that is
                 self.created.add(("Patient", standing.patient))
@@ -89,13 +95,39 @@ class Checking(Repository):
             )
         raise leads_nowhere(resource, type_)
 
+    def place_of(self, named: Named) -> Standing | None:
+        """The caller's place in the record he wants to write to. Who is no professional is told
+        nothing of other people's, not even that there is none: Forbidden (contract 7, Status).
+        """
+        standing = self.standing(named)
+        if self.house.rules and self.subject.actor not in KNOW_RECORDS:
+            if standing is None or "holder" not in standing.relations:
+                record = standing.record if standing else 0
+                raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
+        return standing
+
+    def _check_place(self, resource: Mapping[str, Any], index: Index, standing: Standing) -> None:
+        """A resource stays in its record: its new version speaks of the same patient."""
+        if self.house.rules is None or standing.record in (SHARED, UNPLACED):
+            return
+        if nature_of(resource["resourceType"]) not in ("clinical", "team", "relative"):
+            return
+        named = patient_of(resource, index, base=self.house.base)
+        there = self.standing(named) if named else None
+        if there is None or there.record != standing.record:
+            raise Unprocessable("a resource keeps its patient", code="business-rule")
+
     def _standing_of(self, current: Version) -> Standing:
         if current.record in (SHARED, UNPLACED):
             return Standing(current.record, "shared", True, frozenset())
         return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
 
-    def _check(self, resource: Mapping[str, Any], record: int) -> None:
-        """Labels that can be, consents that can be honoured, references that lead somewhere."""
+    def _check(
+        self, resource: Mapping[str, Any], record: int, before: Mapping[str, Any] | None = None
+    ) -> None:
+        """Labels that can be, consents that can be honoured, references that lead somewhere; those
+        of the version `before` have been looked at.
+        """
         if resource["resourceType"] == "Consent" and self.house.rules:
             self._check_consent(resource, record)
         if resource["resourceType"] == "DocumentReference" and self.house.rules:
@@ -105,7 +137,7 @@ class Checking(Repository):
                     problem, code="code-invalid", expression="DocumentReference.securityLabel"
                 )
         if self.enforce:
-            self._check_references(resource)
+            self._check_references(resource, before)
 
     def _check_consent(self, consent: Mapping[str, Any], record: int) -> None:
         """A denial must name somebody we recognise, and never the attending doctor (R041)."""
@@ -138,6 +170,13 @@ class Checking(Repository):
         )
         return bool(rows)
 
+    def _check_holder(self, patient: Mapping[str, Any], record: int) -> None:
+        """One INS has one record."""
+        for ins in holders(patient) if self.house.rules else ():
+            self.lock(f"INS {ins}")
+            if self.record_of_holder(ins) not in (None, record):
+                raise Conflict("this INS has a record already", expression="Patient.identifier")
+
     def _check_bytes(self, document: Mapping[str, Any]) -> None:
         """A new document brings its bytes: another's would get the new one's owners and labels."""
         for address in byte_addresses(document, self.house.base) if self.house.rules else ():
@@ -148,11 +187,14 @@ class Checking(Repository):
                     expression="DocumentReference.content.attachment.url",
                 )
 
-    def _check_references(self, resource: Mapping[str, Any]) -> None:
+    def _check_references(
+        self, resource: Mapping[str, Any], before: Mapping[str, Any] | None
+    ) -> None:
+        known = set(reference_texts(before)) if before else set[str]()
         wanted = {
             (target.type_, target.id_): text
             for text in reference_texts(resource)
-            if (target := local(text, self.house.base)) is not None
+            if text not in known and (target := local(text, self.house.base)) is not None
         }
         unknown = set(wanted) - self.created
         for address in sorted(unknown - self.visible(unknown)):

@@ -98,7 +98,7 @@ class Compiler:
     def _among(self, table: str, alias: str, parameter: int, test: str) -> str:
         number = self.rows.add("par", parameter)
         if self.narrow:
-            # The plus keeps SQLite from walking all values of the parameter once a row: it goes by pk.
+            # The plus keeps SQLite from walking all values of a parameter for each row.
             plus = "" if self.rows.postgres else "+"
             row = f"v.pk = {alias}.pk AND {plus}v.parameter = {number}"
             return f"EXISTS (SELECT 1 FROM {table} v WHERE {row} AND {test})"

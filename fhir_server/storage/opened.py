@@ -4,9 +4,9 @@ Every method is one of: guarded (through the scope), deciding (asks `policy.deci
 of the trail; tests/test_architecture.py has the list.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Self
+from typing import Iterable, Iterator, Self
 
 from fhir_server.audit.note import Note
 from fhir_server.audit.note import write as write_note
@@ -228,9 +228,16 @@ class Opened:
         decision = self.decision(Act("read"), standing, row)
         return "" if decision.permitted else " ".join(decision.reasons)
 
-    def savepoint(self) -> AbstractContextManager[None]:
-        """What fails within is undone alone."""
-        return self.session.savepoint()
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails within is undone alone, and what was remembered of it forgotten."""
+        try:
+            with self.session.savepoint():
+                yield
+        except BaseException:
+            self.standings.clear()
+            self.authors.clear()
+            raise
 
     def next_trace(self) -> None:
         """The next entry of a Bundle leaves a trace of its own."""

@@ -80,7 +80,8 @@ def past_versions(session: Session, current: Version, version: int | None = None
     params = {"type": current.type_, "id": current.id_} | (
         {} if version is None else {"version": version}
     )
-    return [version_of(row, current.linked, current.full) for row in session.rows(text, params)]
+    # Whether an old one leads to documents is not stored: it is always looked at.
+    return [version_of(row, True, current.full) for row in session.rows(text, params)]
 
 
 def visible_addresses(

@@ -102,8 +102,10 @@ class Rows:
 
     def visible(self, alias: str, type_: str, *, minimal: bool = False) -> Visible:
         """The rows of `type_` this scope may see, as `alias`; `minimal`: Patients found by their
-        exact identity.
+        exact identity. The type stands in SQL as it is, so that it must be one.
         """
+        if not (type_.isascii() and type_.isalpha()):
+            raise ValueError(f"not a type of resource: `{type_[:100]}`")
         return visible_rows(alias, type_, self.shape, minimal, self.confined)
 
     def with_(self) -> list[str]:

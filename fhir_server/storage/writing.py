@@ -12,7 +12,7 @@ from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Unprocessable
 from fhir_server.policy.facts import SHARED, Standing, nature_of
-from fhir_server.policy.redaction import document_links
+from fhir_server.policy.redaction import document_links, restored
 from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import Index, extract
@@ -80,6 +80,7 @@ class Writing(Checking):
         self._check(resource, standing.record)
         self._check_bytes(resource)
         if type_ == "Patient":
+            self._check_holder(resource, 0)
             standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
         new = self._new(draft, id_, 1, "POST", standing.record, self._facts(resource, owners))
         pk = write.insert(self.session, new, index)
@@ -95,16 +96,26 @@ class Writing(Checking):
         Conflict when another writer was first; NotAllowed for what may not change at all.
         """
         old = {} if current.deleted else content_of(current.body)
+        # What the caller was not shown of it is neither compared nor lost.
+        shown = content_of(self.shown([current])[0]) if current.linked and old else old
         resource = draft.resource
-        acts = change(old, resource) if self.house.rules and not current.deleted else ()
+        acts = change(shown, resource) if self.house.rules and not current.deleted else ()
         standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self._known(current.type_, facts))
         if not acts and self.house.rules and not current.deleted:
             return Written(current, standing.record, rules)  # nothing changes: no new version
+        if draft.type_ == "Consent" and self.house.rules and not current.deleted:
+            self._declare_again(draft.resource, standing)
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
-        self._check(resource, standing.record)
+        self._check(resource, standing.record, before=shown)
+        if draft.type_ == "Patient":
+            self._check_holder(resource, standing.record)
+        if shown != old:
+            draft = replace(draft, resource=restored(resource, shown, old), text=b"")
+            resource = draft.resource
         index = extract(resource, base=self.house.base)
+        self._check_place(resource, index, standing)
         record = (
             standing.record
             if self.house.rules
@@ -124,6 +135,11 @@ class Writing(Checking):
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules)
+
+    def _declare_again(self, consent: Mapping[str, Any], standing: Standing) -> None:
+        """Forbidden for a change that would be refused as a new consent."""
+        row = self._row("Consent", self._owners(consent, standing), consent)
+        self.permit(creation(consent, self.subject), standing, row)
 
     def _flag_replaced(
         self, document: Mapping[str, Any], added: frozenset[str], taken: frozenset[str]
@@ -190,7 +206,7 @@ class Writing(Checking):
         """
         of_header = Named(identifiers=(ins,) if ins else ())
         named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
-        standing = self.standing(named) if named else None
+        standing = self.place_of(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
         if ins and named != of_header and not self.is_holder(standing.record, ins):

@@ -15,6 +15,7 @@ from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import Criterion, HasKey, Nothing
 from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+from profiles.definitions import r4
 
 MANY = 8
 
@@ -92,7 +93,7 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked
 
 def leads_to(parameter: Parameter, type_: str) -> bool:
     """Say whether this parameter's references may lead to `type_`, as the definitions go."""
-    return type_ in parameter.targets or (not parameter.targets and type_[:1].isupper())
+    return type_ in parameter.targets or (not parameter.targets and r4().is_resource(type_))
 
 
 def _leads_to_many(parameter: Parameter) -> bool:

@@ -134,11 +134,11 @@ def _scope(visit: Visit, route: Route) -> Scope:
     assert subject is not None
     if rules is None:
         return Scope.all_rows(because="FHIR_POLICY=off")
-    asks = "identifier" if _by_identifier(visit, route) else "other"
+    asks = "identifier" if _by_identifier(visit.call, route) else "other"
     return Scope.of(subject, rules, subject_facts(subject, action="read", asks=asks))
 
 
-def _by_identifier(visit: Visit, route: Route) -> bool:
+def _by_identifier(call: Call, route: Route) -> bool:
     """Whether documents are asked for by their identifier alone (TD3.1b), or one is changed that
     was found so.
     """
@@ -147,7 +147,7 @@ def _by_identifier(visit: Visit, route: Route) -> bool:
         "conditional-patch",
     ):
         return False
-    names = {name for name, _ in search.parameters(visit.call)}
+    names = {name for name, _ in search.parameters(call)}
     return "identifier" in names and names <= {
         "identifier",
         "status",
@@ -174,7 +174,7 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
         scope,
         type_=route.type_,
         consults=route.interaction in CONSULTS,
-        by_identifier=_by_identifier(visit, route),
+        by_identifier=_by_identifier(call, route),
     )
     if refusal:
         raise Forbidden(refusal.text, code=refusal.code, rule=refusal.rule)

@@ -41,7 +41,7 @@ CALLERS = {
     "a nurse, indirectly": NINA.but(auth_mode="INDIRECTE"),
     "a nurse, for one person": NINA.but(patient=f"{INS}|{LUCIEN_INS}"),
 }
-AUDITED = "AuditEvent?", "AuditEvent?_count=1&_sort=date", "AuditEvent?outcome=4"
+AUDITED = "AuditEvent?_count=200", "AuditEvent?_count=100&_sort=date", "AuditEvent?outcome=4&_count=0"
 
 
 @pytest.fixture

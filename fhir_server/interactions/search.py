@@ -16,7 +16,8 @@ from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.routes import Route
 from fhir_server.policy.subject import INS_SYSTEMS
-from fhir_server.search.mentions import mentioned, without
+from fhir_server.search.criteria import MAX_ALTERNATIVES
+from fhir_server.search.mentions import mentioned, telling, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query
@@ -79,6 +80,8 @@ def read_query(
             strict=prefer(call).get("handling") == "strict",
         )
 
+    if not stored.scope.everything and (name := telling(type_, pairs)):
+        raise BadRequest(f"`{name[:100]}` is not offered for `{type_}`", code="not-supported")
     query, wanted = read(pairs), mentioned(type_, pairs, base=context.base)
     hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
     if not hidden:
@@ -91,6 +94,8 @@ def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
     any INS.
     """
     found = named_patient(type_, pairs, base=context.base)
+    if len(found.identifiers) + len(found.ids) > MAX_ALTERNATIVES:
+        return Named()  # refused before the store is asked
     identifiers = []
     for identifier in found.identifiers:
         system, _, value = identifier.rpartition("|")

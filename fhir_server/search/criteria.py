@@ -25,7 +25,7 @@ from fhir_server.search.types.date import asked_interval
 from fhir_server.search.types.reference import leads_to
 from profiles.definitions import r4
 
-MAX_ALTERNATIVES = 1_000  # values between commas
+MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
 MAX_STEPS = 5  # of one chain
 MAX_WAYS = 1_000  # types that the chains of one query may pass through
 
@@ -44,7 +44,7 @@ class Criteria:
     """Reads the parameters of one query; counts what its chains cost."""
 
     def __init__(self, asked: Asked) -> None:
-        self.asked, self.ways = asked, 0
+        self.asked, self.ways, self.values = asked, 0, 0
 
     def read(self, type_: str, name: str, value: str) -> Criterion | None:
         """What `name=value` asks of a `type_`; None when the type has no such parameter.
@@ -93,6 +93,12 @@ class Criteria:
             if to is not None:
                 ways.append(Leads(parameter.number, (type_,), to))
         return any_of(ways) if ways else None
+
+    def count_values(self, code: str, value: str) -> None:
+        self.values += value.count(",") + 1
+        if self.values > MAX_ALTERNATIVES:
+            text = f"a search has at most {MAX_ALTERNATIVES} values, and `{code[:100]}` is beyond"
+            raise BadRequest(text, code="too-costly")
 
     def count_way(self) -> None:
         self.ways += 1

@@ -50,6 +50,39 @@ def without(
     ]
 
 
+# Parameters over the items that may be left out of an answer, and those that tell of them by words.
+ITEMS = {
+    "List": "item",
+    "DocumentReference": "relatesto",
+    "Consent": "data",
+    "DocumentManifest": "item",
+}
+WORDS = {"DocumentReference": ("relation", "relationship")}
+
+
+def telling(type_: str, pairs: Sequence[Pair]) -> str:
+    """The first parameter or sort key that would match by an item its reader may not be shown, or
+    "": `:missing`, `:identifier`, the code of a relation, any of these at the end of a chain.
+    """
+    for name, value in pairs:
+        if name == "_sort":
+            found = [k for k in value.split(",") if k.removeprefix("-") in WORDS.get(type_, ())]
+        else:
+            found = [name] if _tells(type_, name) else []
+        if found:
+            return found[0]
+    return ""
+
+
+def _tells(type_: str, name: str) -> bool:
+    *chain, last = name.split(".")
+    code, _, modifier = last.partition(":")
+    if not chain:
+        by_item = code == ITEMS.get(type_) and modifier in ("missing", "identifier")
+        return by_item or code in WORDS.get(type_, ())
+    return code in ITEMS.values() or any(code in words for words in WORDS.values())
+
+
 NOBODY = "-"  # reads like an id, and is none that this server gives
 
 

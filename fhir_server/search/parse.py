@@ -29,6 +29,7 @@ SILENT = (
 )  # of the answer's form, or of the page: no part of the question
 RESULT = ("_sort", "_count", "_total", "_summary", "_elements")
 
+MAX_SORTS = 20
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _SORTABLE: dict[str, SortKind] = {
     "date": "date",
@@ -107,6 +108,7 @@ class _Reader:
             raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
         if value.strip(",") == "":
             return
+        self.criteria.count_values(name, value)
         criterion = self.criteria.read(self.type_, name, value)
         if criterion is None:
             self.ignored.append(name)
@@ -142,7 +144,10 @@ class _Reader:
 
     def take_sort(self, value: str) -> None:
         kept = []
-        for key in value.split(","):
+        keys = value.split(",")
+        if len(self.sort) + len(keys) > MAX_SORTS:
+            raise BadRequest(f"a search is sorted by {MAX_SORTS} keys at most", code="too-costly")
+        for key in keys:
             sort = _sort(self.type_, key)
             if sort is None:
                 self.ignored.append(f"_sort={key}")

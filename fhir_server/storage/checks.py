@@ -8,7 +8,7 @@ that does not exist.
 from hashlib import blake2b
 from typing import Any, Mapping
 
-from fhir_server.fhir.outcome import Conflict, FhirError, Unprocessable
+from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
@@ -70,6 +70,8 @@ class Checking(Repository):
     def _facts(
         self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None
     ) -> Facts:
+        if resource["resourceType"] == "Consent":
+            return Facts()  # those it names may declare it, not read it: nobody learns of a block
         if resource["resourceType"] != "DocumentReference":
             return Facts(owners)
         found = labels(resource)
@@ -82,7 +84,7 @@ class Checking(Repository):
         if nature == "shared" or type_ == "Patient":
             return OF_NOBODY
         named = patient_of(resource, index, base=self.house.base)
-        standing = self.place_of(named) if named else None
+        standing = self._place_of(named) if named else None
         if standing is not None:
             if self.house.rules:  # a record that is there for the caller has a Patient that is
                 self.created.add(("Patient", standing.patient))
@@ -95,7 +97,7 @@ class Checking(Repository):
             )
         raise leads_nowhere(resource, type_)
 
-    def place_of(self, named: Named) -> Standing | None:
+    def _place_of(self, named: Named) -> Standing | None:
         """The caller's place in the record he wants to write to. Who is no professional is told
         nothing of other people's, not even that there is none: Forbidden (contract 7, Status).
         """

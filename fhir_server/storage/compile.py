@@ -35,7 +35,17 @@ INTERVAL: dict[Prefix, str] = {
     "eb": "{high} <= {from_}",
     "ap": "{low} < {to} AND {high} > {from_}",
 }
+GROUP = 50
 LAST = "\U0010ffff"  # sorts after every text that begins alike
+
+
+def joined(word: str, texts: list[str]) -> str:
+    """The texts as one, "" for none; in groups, since SQLite nests a row of a thousand ORs as deep.
+    """
+    while len(texts) > GROUP:
+        groups = [texts[n : n + GROUP] for n in range(0, len(texts), GROUP)]
+        texts = [f"({word.join(group)})" for group in groups]
+    return texts[0] if len(texts) == 1 else f"({word.join(texts)})" if texts else ""
 
 
 class Compiler:
@@ -56,8 +66,8 @@ class Compiler:
             case HasKey(keys):
                 return self._has_key(keys, alias)
             case StringIs(parameter, how, texts):
-                tests = " OR ".join(self._text(how, text) for text in texts)
-                return self._among("string", alias, parameter, f"({tests})")
+                tests = joined(" OR ", [self._text(how, text) for text in texts])
+                return self._among("string", alias, parameter, tests)
             case DateIs(parameter, prefix, low, high):
                 return self._among("moment", alias, parameter, self._interval(prefix, low, high))
             case NumberIs(parameter, prefix, low, high):
@@ -83,8 +93,7 @@ class Compiler:
                 assert_never(criterion)
 
     def _joined(self, word: str, parts: tuple[Criterion, ...], alias: str, type_: str) -> str:
-        texts = [self.where(part, alias, type_) for part in parts]
-        return texts[0] if len(texts) == 1 else f"({word.join(texts)})" if texts else ""
+        return joined(word, [self.where(part, alias, type_) for part in parts])
 
     def _has_key(self, keys: tuple[int, ...], alias: str) -> str:
         if self.rows.postgres:
@@ -138,7 +147,7 @@ class Compiler:
                 f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
                 f" AND {target}_f.parameter = {number})"
             )
-        return f"({' OR '.join(steps)})" if steps else "1 = 0"
+        return joined(" OR ", steps) or "1 = 0"
 
     def _led_by(
         self, source_type: str, parameter: int, to: Criterion, alias: str, type_: str

@@ -154,8 +154,8 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         parts.append(_noted(rows.confined))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
-        f"SELECT max(access) AS access, {joined}(CASE WHEN access = 1 THEN record || ':' || rules END, ';')"
-        " AS records FROM entry"
+        f"SELECT max(access) AS access, {joined}(CASE WHEN access = 1 THEN"
+        " record || ':' || rules END, ';') AS records FROM entry"
         if rows.confined
         else "SELECT 1 AS access, '' AS records"
     )

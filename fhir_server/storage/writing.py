@@ -12,7 +12,7 @@ from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Unprocessable
 from fhir_server.policy.facts import SHARED, Standing, nature_of
-from fhir_server.policy.redaction import document_links, restored
+from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import Index, extract
@@ -206,7 +206,7 @@ class Writing(Checking):
         """
         of_header = Named(identifiers=(ins,) if ins else ())
         named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
-        standing = self.place_of(named) if named else None
+        standing = self._place_of(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
         if ins and named != of_header and not self.is_holder(standing.record, ins):
@@ -267,7 +267,7 @@ class Writing(Checking):
         head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
         meta = head | {name: value for name, value in meta.items() if name not in head}
         members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
-        text = draft.text or write_json(draft.resource)
+        text = b"" if draft.type_ in LISTS else draft.text  # spaces would tell that entries are gone
         return New(
             record=record,
             type_=draft.type_,
@@ -275,7 +275,7 @@ class Writing(Checking):
             version=version,
             updated=self.moment.now,
             method=method,
-            body=splice(text, members),
+            body=splice(text or write_json(draft.resource), members),
             media=draft.media,
             data=draft.data,
             linked=bool(document_links(draft.resource)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import BASE, Answer, House
+from tests.house import ANNE, BASE, Answer, House
 from tests.interactions.shared import rows
 from tests.people import stored
 
@@ -266,6 +266,18 @@ def test_an_entry_can_be_a_search_and_a_deletion(plain: House, kind: str) -> Non
     )
     assert statuses(answer) == ["204", "200"]
     assert answer.json["entry"][1]["resource"]["total"] == 0
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+@pytest.mark.parametrize("type_", ["DocumentReference", "List", "Patient"])
+def test_an_entry_can_search_whatever_the_type(house: House, kind: str, type_: str) -> None:
+    body = {
+        "resourceType": "Bundle",
+        "type": kind,
+        "entry": [entry("GET", f"{type_}?identifier=a|b")],
+    }
+    answer = house.post("", ANNE, body)
+    assert (answer.status, statuses(answer)) == (200, ["200"])
 
 
 @pytest.mark.parametrize("kind", ["transaction", "batch"])

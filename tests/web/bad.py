@@ -1,4 +1,4 @@
-"""A request that cannot be taken, and what is answered: status, issue code, the place and the user's own value.
+"""A request that cannot be taken and what is answered: status, code, place, the user's own value.
 
 https://hl7.org/fhir/R4/http.html#Status-Codes
 """
@@ -16,7 +16,7 @@ ORGANIZATION = {"resourceType": "Organization", "name": "x"}
 
 @dataclass(frozen=True)
 class Bad:
-    """One request; `says` is in the diagnostics, `at` the first expression, `place` the line and column of XML."""
+    """One request; `says` is in the diagnostics, `at` the first expression, `place` line:column."""
 
     name: str
     status: int
@@ -33,7 +33,7 @@ class Bad:
 
 
 def bad(name: str, status: int, code: str, body: Any = None, **more: Any) -> Bad:
-    headers = {
+    headers: dict[str, str] = {
         n: more.pop(n) for n in ("content_type", "accept", "prefer", "if_none_match") if n in more
     }
     return Bad(name, status, code, body, headers=headers, **more)

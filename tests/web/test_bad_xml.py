@@ -1,10 +1,11 @@
 """XML that cannot be taken, with its line and column: https://hl7.org/fhir/R4/xml.html"""
 
+from typing import Any
+
 import pytest
 
 from tests.house import House
 from tests.web.bad import XML, Bad, bad, refused
-from typing import Any
 
 NS = b'xmlns="http://hl7.org/fhir"'
 

@@ -1,0 +1,190 @@
+"""The visibility labels of a document, whose it is, and the days that decide."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fhir_server.policy.labels import (
+    MASKED,
+    SECRET,
+    VEILED,
+    VISIBILITY,
+    VISIBILITY_OID,
+    Labels,
+    birth_of_age,
+    flags,
+    label_problem,
+    labels,
+    owners_of,
+    release,
+)
+from tests.policy.asking import HOUSE, INS, PS, caller
+
+LEVELS = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+A08 = "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality"
+NORMAL = (LEVELS, "N")
+
+
+def document(*codes: tuple[str, str], together: bool = False) -> dict[str, Any]:
+    codings = [{"system": system, "code": code} for system, code in codes]
+    made = [{"coding": codings}] if together else [{"coding": [coding]} for coding in codings]
+    return {"resourceType": "DocumentReference", "securityLabel": made}
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("system", [VISIBILITY, VISIBILITY_OID])
+def test_flags_are_found_wherever_they_stand(system: str, together: bool) -> None:
+    found = document(NORMAL, (system, MASKED), (system, SECRET), together=together)
+    assert flags(found) == {MASKED, SECRET}
+    assert labels(found) == Labels(masked=True, secret=True)
+
+
+def test_a_code_of_another_system_is_no_flag() -> None:
+    assert flags(document(("http://a.example", MASKED), (LEVELS, VEILED))) == frozenset()
+    assert flags({"resourceType": "DocumentReference"}) == frozenset()
+    assert labels(document(NORMAL)) == Labels()
+
+
+@pytest.mark.parametrize(
+    ("codes", "says"),
+    [
+        ([NORMAL], ""),
+        ([(A08, "V")], ""),
+        ([("urn:oid:2.16.840.1.113883.5.25", "R")], ""),
+        ([NORMAL, (VISIBILITY, MASKED), (VISIBILITY, VEILED), (VISIBILITY, SECRET)], ""),
+        ([], "one of N, R and V"),
+        ([(VISIBILITY, MASKED)], "one of N, R and V"),
+        ([NORMAL, (LEVELS, "R")], "one of N, R and V"),
+        ([NORMAL, NORMAL], "one of N, R and V"),
+        ([(LEVELS, "U")], "`http://terminology.hl7.org/CodeSystem/v3-Confidentiality|U`"),
+        ([NORMAL, (VISIBILITY, "MASQUE_PSOCIAL")], "|MASQUE_PSOCIAL`"),
+        ([NORMAL, ("http://a.example", "x")], "`http://a.example|x`"),
+        ([NORMAL, (VISIBILITY.replace("Statut", "Status"), MASKED)], f"|{MASKED}`"),
+    ],
+)
+def test_labels_are_one_level_and_the_flags_of_the_dmp(
+    codes: list[tuple[str, str]], says: str
+) -> None:
+    problem = label_problem(document(*codes))
+    assert (says in problem) if says else problem == ""
+
+
+@pytest.mark.parametrize(
+    ("deposited", "released"),
+    [
+        ("2026-01-31T10:00:00.123", "2026-02-28T10:00:00.123"),
+        ("2028-01-31T23:59:59", "2028-02-29T23:59:59"),
+        ("2028-01-30T00:00:00", "2028-02-29T00:00:00"),
+        ("2026-03-31T12:00:00", "2026-04-30T12:00:00"),
+        ("2026-02-28T12:00:00", "2026-03-28T12:00:00"),
+        ("2026-12-31T12:00:00", "2027-01-31T12:00:00"),
+        ("2026-11-24T06:00:00", "2026-12-24T06:00:00"),
+    ],
+)
+def test_a_document_is_released_after_a_month_of_the_calendar(
+    deposited: str, released: str
+) -> None:
+    assert release(ms(deposited)) == ms(released)
+
+
+def ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("born", "last_minor_day", "years"),
+    [
+        ("2008-11-24", "2026-11-23", 18),
+        ("2008-03-01", "2026-02-28", 18),
+        ("2008-02-29", "2026-02-28", 18),
+        ("2008-02-28", "2026-02-27", 18),
+        ("2010-02-28", "2028-02-27", 18),
+        ("2010-03-01", "2028-02-29", 18),
+        ("2012-02-29", "2028-02-28", 16),
+        ("2008-12-31", "2026-12-30", 18),
+        ("2009-01-01", "2026-12-31", 18),
+        ("2026-11-24", "2026-11-23", 0),
+    ],
+)
+def test_one_comes_of_age_on_the_birthday(born: str, last_minor_day: str, years: int) -> None:
+    birth = ms(f"{born}T00:00:00") + 86_399_999  # the last instant it may have been
+    last = ms(f"{last_minor_day}T23:59:59.999")
+    assert birth_of_age(last, years) < birth <= birth_of_age(last + 1, years)
+
+
+def test_a_limit_of_a_thousand_years_is_no_error() -> None:
+    assert birth_of_age(ms("2026-11-24T00:00:00"), 3000) < 0
+
+
+def test_a_document_belongs_to_authors_houses_custodian_and_depositor() -> None:
+    def named(value: str) -> dict[str, Any]:
+        return {"identifier": {"system": "s", "value": value}}
+
+    organization = {
+        "resourceType": "Organization",
+        "id": "o",
+        "identifier": [{"system": HOUSE.split("|")[0], "value": "77"}],
+    }
+    practitioner = {
+        "resourceType": "Practitioner",
+        "id": "p",
+        "identifier": [
+            {"system": PS.split("|")[0], "value": "99"},
+            {"system": "local", "value": "no"},
+        ],
+    }
+    role = {
+        "resourceType": "PractitionerRole",
+        "id": "r",
+        "practitioner": {"reference": "#p"},
+        "organization": {"reference": "#o"},
+    }
+    found = owners_of(
+        {
+            "resourceType": "DocumentReference",
+            "contained": [role, practitioner, organization],
+            "author": [{"reference": "#r"}, named("a")],
+            "custodian": named("c"),
+            "authenticator": named("no"),
+        },
+        caller(organization=HOUSE),
+    )
+    assert set(found) == {
+        PS,
+        HOUSE,
+        f"{PS.split('|')[0]}|99",
+        f"{HOUSE.split('|')[0]}|77",
+        "s|a",
+        "s|c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("actor", "owners"),
+    [
+        ("professional", (PS, HOUSE)),
+        ("system", (PS, HOUSE)),
+        ("secretary", ()),
+        ("operator", ()),
+        ("holder", (INS,)),
+    ],
+)
+def test_who_deposits_is_an_owner_unless_he_only_helps(actor: str, owners: tuple[str, ...]) -> None:
+    found = owners_of({"resourceType": "DocumentReference"}, caller(actor, organization=HOUSE))
+    assert found == owners
+
+
+def test_a_patient_who_wrote_it_owns_it() -> None:
+    system, value = INS.split("|")
+    patient = {
+        "resourceType": "Patient",
+        "id": "p",
+        "identifier": [{"system": system, "value": value}, {"system": "x", "value": "y"}],
+    }
+    resource = {
+        "resourceType": "DocumentReference",
+        "contained": [patient],
+        "author": [{"reference": "#p"}],
+    }
+    assert owners_of(resource, caller("secretary")) == (INS,)

@@ -55,12 +55,12 @@ class Step:
 
     def without(self, hidden: frozenset[str]) -> "Step | None":
         """The same request of a world in which nothing has one of these ids; None for no request."""
-        if self.path.split("/")[-1] in hidden or hidden & set(self.ids[:1]):
-            return None
-        if not isinstance(self.body, dict) or "resourceType" not in self.body:
-            return self
-        if self.body["resourceType"] == "Bundle":
+        if isinstance(self.body, dict) and self.body["resourceType"] == "Bundle":
             return self._bundle(hidden)
+        if self.path.split("/")[-1] in hidden or self.ids[0] in hidden:
+            return None
+        if not isinstance(self.body, dict):
+            return self
         body = _pruned(self.body, hidden)
         return None if body is None else replace(self, body=body)
 

@@ -25,6 +25,7 @@ from fhir_server.storage.write import Facts
 
 # To whom the existence of a record is no secret (contract 7, Status).
 KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
+NO_INDEX = Index(frozenset(), (), (), (), ())
 OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
 
@@ -123,6 +124,32 @@ class Checking(Repository):
         if current.record in (SHARED, UNPLACED):
             return Standing(current.record, "shared", True, frozenset())
         return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
+
+    def name_subject(self, document: dict[str, Any], ins: str) -> None:
+        """Make the subject a literal reference to the stored Patient, and see that it is the one of
+        the CDA header.
+
+        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier
+        follow literal references.
+        """
+        of_header = Named(identifiers=(ins,) if ins else ())
+        named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
+        standing = self._place_of(named) if named else None
+        if standing is None:
+            return  # refused in `create`, in the words of every other reference
+        if ins and named != of_header and not self.is_holder(standing.record, ins):
+            raise Unprocessable(
+                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
+                code="business-rule",
+                expression="DocumentReference.subject",
+            )
+        subject = dict(document.get("subject", {}))
+        if subject.get("reference", "").startswith("#"):
+            context = document.setdefault("context", {})
+            document["context"] = {
+                "sourcePatientInfo": {"reference": subject["reference"]}
+            } | context
+        document["subject"] = subject | {"reference": f"Patient/{standing.patient}"}
 
     def _check(
         self, resource: Mapping[str, Any], record: int, before: Mapping[str, Any] | None = None

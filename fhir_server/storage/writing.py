@@ -10,23 +10,21 @@ from typing import Any, Mapping
 from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
-from fhir_server.fhir.outcome import Conflict, Unprocessable
+from fhir_server.fhir.outcome import Conflict, Forbidden
 from fhir_server.policy.facts import SHARED, Standing, nature_of
 from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
-from fhir_server.search.extract import Index, extract
+from fhir_server.search.extract import extract
 from fhir_server.storage import write
 from fhir_server.storage.chain import LONGEST, flag_change, replaced_by, with_flags
-from fhir_server.storage.checks import Checking, nothing_there
+from fhir_server.storage.checks import NO_INDEX, Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
-from fhir_server.storage.place import patient_of, who, with_literal_subject
+from fhir_server.storage.opened import NO_ACCESS
+from fhir_server.storage.place import who, with_literal_subject
 from fhir_server.storage.read import raw_version
-from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
-
-NO_INDEX = Index(frozenset(), (), (), (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class Writing(Checking):
         if not acts and self.house.rules and not current.deleted:
             return Written(current, standing.record, rules)  # nothing changes: no new version
         if draft.type_ == "Consent" and self.house.rules and not current.deleted:
-            self._declare_again(draft.resource, standing)
+            self._declare_again(old, draft.resource, standing)
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
         self._check(resource, standing.record, before=shown)
@@ -136,8 +134,15 @@ class Writing(Checking):
             self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules)
 
-    def _declare_again(self, consent: Mapping[str, Any], standing: Standing) -> None:
-        """Forbidden for a change that would be refused as a new consent."""
+    def _declare_again(
+        self, old: Mapping[str, Any], consent: Mapping[str, Any], standing: Standing
+    ) -> None:
+        """Forbidden for a change that would be refused as a new consent, and for a professional
+        who brings back what has been ended: he declares anew what he collects anew.
+        """
+        revives = consent.get("status") == "active" and old.get("status") != "active"
+        if revives and self.subject.actor == "professional":
+            raise Forbidden(NO_ACCESS, rule="R092", record=standing.record)
         row = self._row("Consent", self._owners(consent, standing), consent)
         self.permit(creation(consent, self.subject), standing, row)
 
@@ -197,32 +202,6 @@ class Writing(Checking):
         done = self.update(current, draft)
         return Written(done.version, done.record, done.rules, created=True)
 
-    def name_subject(self, document: dict[str, Any], ins: str) -> None:
-        """Make the subject a literal reference to the stored Patient, and see that it is the one of
-        the CDA header.
-
-        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier
-        follow literal references.
-        """
-        of_header = Named(identifiers=(ins,) if ins else ())
-        named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
-        standing = self._place_of(named) if named else None
-        if standing is None:
-            return  # refused in `create`, in the words of every other reference
-        if ins and named != of_header and not self.is_holder(standing.record, ins):
-            raise Unprocessable(
-                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
-                code="business-rule",
-                expression="DocumentReference.subject",
-            )
-        subject = dict(document.get("subject", {}))
-        if subject.get("reference", "").startswith("#"):
-            context = document.setdefault("context", {})
-            document["context"] = {
-                "sourcePatientInfo": {"reference": subject["reference"]}
-            } | context
-        document["subject"] = subject | {"reference": f"Patient/{standing.patient}"}
-
     def chooses_ids(self, type_: str) -> bool:
         """Whether this caller may choose the id of a new resource: the operator, of shared
         resources and Patients.
@@ -267,7 +246,8 @@ class Writing(Checking):
         head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
         meta = head | {name: value for name, value in meta.items() if name not in head}
         members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
-        text = b"" if draft.type_ in LISTS else draft.text  # spaces would tell that entries are gone
+        # Spaces would tell that entries are gone.
+        text = b"" if draft.type_ in LISTS else draft.text
         return New(
             record=record,
             type_=draft.type_,

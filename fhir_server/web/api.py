@@ -55,6 +55,8 @@ class Api:
         if reply.status not in (204, 304):  # which have no body, nor the length of one (RFC 9110)
             headers.append(("Content-Length", str(len(body))))
         headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        if reply.raw is not None:  # a browser that opens a document runs nothing of it
+            headers.append(("Content-Security-Policy", "sandbox; default-src 'none'"))
         start_response(f"{reply.status} {HTTP_STATUS_CODES.get(reply.status, 'Unknown')}", headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 

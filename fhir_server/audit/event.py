@@ -6,6 +6,7 @@ for successes.
 
 from base64 import b64encode
 from typing import Any
+from urllib.parse import quote
 
 from fhir_server.audit.note import Note
 from fhir_server.fhir.dates import instant
@@ -104,7 +105,7 @@ def _user(note: Note, rules: str) -> dict[str, Any]:
         user["name"] = note.name
     policy = [f"{RULE}{rule}" for rule in rules.split()]
     if note.token_id:
-        policy.append(f"urn:ietf:params:oauth:jti:{note.token_id}")
+        policy.append(f"urn:ietf:params:oauth:jti:{quote(note.token_id)}")
     if policy:
         user["policy"] = policy
     user["purposeOfUse"] = [{"coding": [_purpose(note.purpose)]}]
@@ -151,7 +152,9 @@ def _data(note: Note) -> list[dict[str, Any]]:
     if note.id_:
         entity = {"what": {"reference": f"{note.type_}/{note.id_}"}} | entity
     if note.detail:
-        entity["detail"] = [{"type": type_, "valueString": value} for type_, value in note.detail]
+        entity["detail"] = [
+            {"type": type_, "valueString": value or "none"} for type_, value in note.detail
+        ]
     return [entity]
 
 

@@ -12,6 +12,7 @@ from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Reply
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.routes import ROUTES
+from fhir_server.search.mentions import WORDS
 from fhir_server.search.parameters import parameters
 from profiles.definitions import r4
 
@@ -74,7 +75,9 @@ def _resource(
     type_: str, codes: list[dict[str, str]], policy: str, references: str
 ) -> dict[str, Any]:
     found = parameters(type_)
-    search = [{"name": code, "type": found[code].type} for code in sorted(found)]
+    refused = WORDS.get(type_, ()) if policy != "off" else ()
+    offered = sorted(set(found) - set(refused))
+    search = [{"name": code, "type": found[code].type} for code in offered]
     return {
         "type": type_,
         "interaction": codes,

@@ -139,12 +139,14 @@ def deposit(
 
 
 def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Written:
-    """Store a DocumentReference; what it replaces becomes superseded, and gives it its mask
-    (contract 7).
+    """Store a DocumentReference; what it replaces becomes superseded, gives it its mask and takes
+    its flags (contract 7).
     """
     replaced = stored.replaced(document) if stored.house.rules else []
     if any(MASKED in flags(content_of(old.body)) for old in replaced):
         document = with_flags(document, frozenset({MASKED}), frozenset())
+    for old in replaced:
+        stored.update(old, Draft(content_of(old.body) | {"status": "superseded"}), method="PATCH")
     done = stored.create(Draft(document), id_)
     for old in replaced:
         if old.record != done.record:
@@ -153,7 +155,6 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
                 code="business-rule",
                 expression="DocumentReference.relatesTo",
             )
-        stored.update(old, Draft(content_of(old.body) | {"status": "superseded"}), method="PATCH")
     return done
 
 

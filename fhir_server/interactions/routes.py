@@ -60,7 +60,9 @@ def allowed(call: Call) -> str:
     9110).
     """
     methods = set(ROUTES.get(_pattern(call.path.split("/") if call.path else []), {}))
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()) - {call.method}))
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods - {call.method}))
 
 
 def _pattern(parts: list[str]) -> str:

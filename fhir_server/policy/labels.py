@@ -93,8 +93,16 @@ def _written_by(resource: Resource) -> Iterator[str]:
     named = [*(authors if isinstance(authors, (list, tuple)) else [authors])]
     if resource["resourceType"] == "DocumentReference" and "custodian" in resource:
         named.append(resource["custodian"])
+    if resource["resourceType"] == "List" and "source" in resource:  # who sent a submission set
+        named += [resource["source"], *_author_organizations(resource["source"])]
     for reference in named:
         yield from _identified(reference, contained)
+
+
+def _author_organizations(source: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for extension in source.get("extension", ()):
+        if str(extension.get("url", "")).endswith("/ihe-authorOrg"):
+            yield extension.get("valueReference", {})
 
 
 def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource]) -> Iterator[str]:

@@ -160,9 +160,9 @@ DMP_2022 = RuleSet("dmp-2022", (
          "a secretary deposits for an author of her organisation", "DMP TD2"),
     Rule("R152", PERMIT, DEPOSIT, _all(Is("actor", "system"), OPEN, FILED),
          "an automate of a structure deposits", "VIHF role AUTOMATE"),
-    Rule("R160", PERMIT, DEPOSIT, _all(Is("actor", "operator"), OPEN, Is("nature", "document"),
-         Is("asks", "reimbursement")), "the operator deposits reimbursement data",
-         "L.1111-15 al.2 CSP"),
+    Rule("R160", PERMIT, DEPOSIT, _all(Is("actor", "operator"), OPEN,
+         _one_of("nature", "document", "list"), Is("asks", "reimbursement")),
+         "the operator deposits reimbursement data", "L.1111-15 al.2 CSP"),
     # Visibility and life of a document.
     Rule("R037", PERMIT, MASK, _all(HOLDER, OPEN), "the holder masks", "L.1111-15; R.1111-49 CSP"),
     Rule("R038", PERMIT, UNMASK, _all(HOLDER, OPEN), "the holder unmasks", "R.1111-49 CSP"),

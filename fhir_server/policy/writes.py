@@ -52,6 +52,8 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
             return (Act("deposit", _deposited(new, subject)),)
         case "list" if subject.actor == "holder":
             return (Act("deposit", "patient-document"),)  # the submission set of his own documents
+        case "list" if subject.actor == "operator":
+            return (Act("deposit", "reimbursement"),)  # likewise
         case _:
             return (Act("deposit"),)
 

@@ -86,6 +86,8 @@ class Writing(Checking):
             raise Conflict(f"`{type_}/{id_}` exists already")
         self.created.add((type_, id_))
         self._derive(resource, new)
+        if type_ == "DocumentReference" and self.house.rules:
+            self._flag_replaced(resource, *flag_change({}, resource))
         return Written(version_of(pk, new), standing.record, rules, created=True, facts=new.facts)
 
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
@@ -166,7 +168,7 @@ class Writing(Checking):
                 current.version + 1,
                 "PATCH",
                 current.record,
-                self._facts(flagged, facts.owners, facts.veiled_until),
+                self._facts(flagged, facts.owners, facts.veiled_until or None),
             )
             write.replace(self.session, current.pk, new, extract(flagged, base=self.house.base))
             self._derive(flagged, new)

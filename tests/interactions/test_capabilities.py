@@ -1,4 +1,6 @@
-"""The server does what its CapabilityStatement says: https://hl7.org/fhir/R4/capabilitystatement.html"""
+"""The server does what its CapabilityStatement says:
+https://hl7.org/fhir/R4/capabilitystatement.html
+"""
 
 import json
 from functools import cache
@@ -9,8 +11,8 @@ import pytest
 from fhir_server.interactions.capabilities import statement
 from profiles.definitions import r4
 from profiles.validate import validate
-from tests.house import BASE, CNAM, House
-from tests.people import stored
+from tests.house import BASE, CNAM, NINA, House
+from tests.people import opened, stored
 
 SEARCHED = ("DocumentReference", "Patient", "List", "Consent", "AuditEvent")
 VALUES = {
@@ -109,6 +111,18 @@ def test_every_parameter_it_declares_is_searched_by(
     answer = plain.call("GET", type_, query={name: value}, prefer="handling=strict")
     assert answer.status == 200, answer.body
     assert answer.json["link"][0]["url"].startswith(f"{BASE}/{type_}?{name}=")
+
+
+def test_with_the_rules_on_it_declares_what_is_searched_by_there(house: House) -> None:
+    patient_id = opened(house, NINA)
+    for found in house.get("metadata").json["rest"][0]["resource"]:
+        for parameter in found["searchParam"] if found["type"] in SEARCHED else ():
+            value = "a" if parameter["name"] == "_id" else VALUES[parameter["type"]]
+            query = {parameter["name"]: value, "patient": patient_id}
+            if found["type"] == "Patient":
+                del query["patient"]
+            answer = house.call("GET", found["type"], CNAM, query=query, prefer="handling=strict")
+            assert answer.status != 400, (found["type"], parameter, answer.body)
 
 
 def test_the_formats_it_declares_are_spoken(plain: House) -> None:

@@ -1,4 +1,6 @@
-"""All 146 resource types of R4 are created, read, found and deleted: https://hl7.org/fhir/R4/resourcelist.html"""
+"""All 146 resource types of R4 are created, read, found and deleted:
+https://hl7.org/fhir/R4/resourcelist.html
+"""
 
 import json
 from collections.abc import Iterator

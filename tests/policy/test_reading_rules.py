@@ -1,4 +1,4 @@
-"""Each rule about reading, over HTTP; the id of the rule is in the name (design, access-rules.csv)."""
+"""Each rule about reading, over HTTP, by its id in the design's access-rules.csv."""
 
 import pytest
 
@@ -287,3 +287,18 @@ def test_a_consent_about_more_than_can_be_honoured_opens_nothing(record: Record)
     narrow = consent(record.id, "dmp-pro-access", OTTO, provision=[{"type": "deny"}])
     assert record.house.post("Consent", record.holder, narrow).status in (201, 422)
     assert record.find(OTTO).status == 403
+
+
+@pytest.mark.parametrize("code", ["dmp-pro-block", "dmp-team-opposition", "dmp-pro-access"])
+def test_r092_whom_a_consent_named_learns_nothing_of_it_when_it_is_over(
+    record: Record, code: str
+) -> None:
+    before = record.find(OTTO)
+    given = record.consent(record.holder, code, OTTO)
+    over = given.json | {"status": "inactive"}
+    assert record.house.call("PUT", f"Consent/{given.id}", record.holder, over).status == 200
+    after = record.find(OTTO)
+    assert (after.status, after.body) == (before.status, before.body) == (403, before.body)
+    assert record.find(OTTO, type_="Consent").status == 403
+    for rest in ("", "/_history", "/_history/1"):
+        assert record.house.get(f"Consent/{given.id}{rest}", OTTO).status == 404

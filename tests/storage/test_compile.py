@@ -35,8 +35,7 @@ from fhir_server.storage.write import New
 SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
 QUERIES = 2_000
 BASE = "http://127.0.0.1:8080/fhir"
-NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
-DAY = 86_400_000
+NOW, DAY = 1_795_521_600_000, 86_400_000  # 2026-11-24T12:00:00Z
 # Everything is visible; a record that is named says only that rows are probed one by one.
 RULES = RuleSet("everything", (Rule("all", PERMIT, READ, ALWAYS, "", ""),))
 ANYBODY = Subject("operator", "urn:a|1")
@@ -336,7 +335,7 @@ def test_sql_finds_what_the_reader_in_memory_finds(
     found, pairs, hits = disagreements(stored)
     run = f"{stored.database.dialect}, seed {SEED}: {QUERIES} queries, {pairs} pairs, {hits} hits"
     with capsys.disabled():
-        print(f"\n{run}", end=" ")
+        print(run, end=" ")
     assert not found, (run, found[:3])
     assert pairs / 20 < hits < pairs / 2, "queries that find nothing, or all, compare nothing"
 

@@ -1,4 +1,6 @@
-"""Without a good token nothing is told and nothing is done: https://www.rfc-editor.org/rfc/rfc6750#section-3"""
+"""Without a good token nothing is told and nothing is done: https://www.rfc-
+editor.org/rfc/rfc6750#section-3
+"""
 
 import hashlib
 import hmac

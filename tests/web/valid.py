@@ -79,7 +79,8 @@ def valid(patient_id: str, document_id: str) -> list[Request]:
         Request(
             "GET",
             "DocumentReference",
-            f"patient={patient_id}&status=current&date=ge2020-01-01&type=http://loinc.org|11488-4&_sort=-date,_id&_count=5",
+            f"patient={patient_id}&status=current&date=ge2020-01-01"
+            "&type=http://loinc.org|11488-4&_sort=-date,_id&_count=5",
         ),
         Request(
             "GET",

@@ -124,7 +124,7 @@ class Script:
         self.practitioner = self.add(CNAM, "Practitioner", {
             "resourceType": "Practitioner", "identifier": [logical(ANNE)["identifier"]],
         })
-        for n in range(self.random.randrange(9, 13)):
+        for n in range(self.random.randrange(7, 10)):
             self.random.choice((self.publish, self.publish, self.submit))(n)
         for document in list(self.documents):
             self.change(document)
@@ -186,10 +186,13 @@ class Script:
     def publish(self, n: int) -> None:
         """One document (ITI-105); now and then it relates to an earlier one of its author's."""
         record, author, flags = self.draw()
+        before = [d for d in self.documents if (d.patient, d.author) == (record, author)]
+        earlier = self.random.choice(before) if before and self.random.random() < 0.7 else None
+        if earlier and {MASKED, VEILED} <= earlier.flags:
+            flags |= {VEILED}  # the mask it takes would tell the holder of an earlier version
         body = self.content(n, record, author, flags)
-        earlier = [d for d in self.documents if (d.patient, d.author) == (record, author)]
-        if earlier and self.random.random() < 0.7:
-            body["relatesTo"] = [self.relation(self.random.choice(earlier), flags)]
+        if earlier:
+            body["relatesTo"] = [self.relation(earlier, flags)]
         data = base64.b64encode(f"document {n}".encode()).decode()
         body["content"] = [{"attachment": {"contentType": "text/plain", "data": data}}]
         id_ = self.add(author, "DocumentReference", body)
@@ -269,9 +272,9 @@ class Script:
                 for d in inside if VEILED not in d.flags and d.there
             ]
             # The class makes it narrower than the rules can honour, with its data and without.
-            narrow = {"class": [{"system": "urn:a", "code": "b"}]}
-            named = {"data": data[:3]} if data else {}
-            body = consent(record, "dmp-pro-access", OTTO, **narrow, **named)
+            more: Json = {"class": [{"system": "urn:a", "code": "b"}]}
+            more |= {"data": data[:3]} if data else {}
+            body = consent(record, "dmp-pro-access", OTTO, **more)
             self.consents.append(self.add(holder, "Consent", body))
             blocked = consent(record, "dmp-pro-block", BRUNO, deny=True)
             self.consents.append(self.add(holder, "Consent", blocked))

@@ -91,7 +91,7 @@ def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
 
 
 def _team(team: Resource, who: Who) -> Iterator[Relation]:
-    if team.get("status", "active") != "active":
+    if team.get("status", "active") != "active" or is_modified(team):
         return
     since, until = _interval(team.get("period"))
     for participant in team.get("participant", ()):
@@ -128,8 +128,21 @@ def is_understood(consent: Resource) -> bool:
     provision = consent.get("provision", {})
     permits = provision.get("type") == "permit"
     return not permits or (
-        set(provision) <= UNDERSTOOD and _access(provision) and _treatment(provision)
+        set(provision) <= UNDERSTOOD
+        and not is_modified(consent)
+        and _access(provision)
+        and _treatment(provision)
     )
+
+
+def is_modified(value: Any) -> bool:
+    """Whether an extension we do not know changes what is said (there is none that we know).
+
+    https://hl7.org/fhir/R4/extensibility.html#modifierExtension
+    """
+    if isinstance(value, Mapping):
+        return "modifierExtension" in value or any(is_modified(item) for item in value.values())
+    return isinstance(value, list) and any(is_modified(item) for item in value)
 
 
 def _access(provision: Mapping[str, Any]) -> bool:

@@ -77,6 +77,7 @@ def _one_of(fact: str, *values: str) -> Condition:
 
 HOLDER = _is(actor="holder", holder=YES)
 PROFESSIONAL = _is(actor="professional", purpose="normal")
+DEPOSITOR = _one_of("actor", "professional", "secretary", "system")
 OPEN = Is("state", "open")
 CARED = _one_of("nature", "document", "list", "patient", "team", "relative", "clinical")
 FILED = _one_of("nature", "document", "list", "clinical")
@@ -105,12 +106,11 @@ DMP_2022 = RuleSet("dmp-2022", (
          Not(_any(ATTENDING, EQUIVALENT, OWN))),
          "masked by the holder: only author, attending doctor and equivalents",
          "L.1111-15; R.1111-49 CSP"),
-    Rule("R085", DENY, ACTIONS, _all(Is("actor", "professional"), Is("opposed", YES),
+    Rule("R085", DENY, ACTIONS, _all(DEPOSITOR, Is("opposed", YES),
          Not(ATTENDING)), "the holder opposes sharing with this team", "L.1110-4 IV CSP"),
     Rule("R096", DENY, READ, _all(Is("actor", "professional"), Is("nature", "trace"), Not(_any(OWN,
          ATTENDING))), "a professional reads his own traces only", "R.1111-43 al.2 CSP"),
-    Rule("R100", DENY, ACTIONS, _all(_one_of("actor", "professional", "secretary"), Is("blocked",
-         YES), Not(ATTENDING)), "blocked by the holder; the attending doctor cannot be",
+    Rule("R100", DENY, ACTIONS, _all(DEPOSITOR, Is("blocked", YES), Not(ATTENDING)), "blocked by the holder; the attending doctor cannot be",
          "R.1111-50 (ex R.1111-41) CSP; L.1111-16 al.2"),
     Rule("R134", DENY, ACTIONS, _all(Is("actor", "professional"), Is("sector", "SA13"), PERSONAL),
          "an occupational doctor needs the consent of type C11, not offered yet",

@@ -140,8 +140,10 @@ class Compiler:
             known = type_ == "Patient" and isinstance(to, HasKey) and set(to.keys) <= self.identity
             seen = self.rows.visible(target, type_, minimal=known)
             inner = self.where(to, target, type_)
+            # SQLite keeps this order: from the target, of which there are few, to who refers to it.
+            then = "," if self.rows.postgres else " CROSS JOIN"
             steps.append(
-                f"{alias}.pk IN (SELECT {target}_f.pk FROM {seen.source}, reference {target}_f"
+                f"{alias}.pk IN (SELECT {target}_f.pk FROM {seen.source}{then} reference {target}_f"
                 f" WHERE {target}.type = '{type_}' AND NOT {target}.deleted AND {seen.where} AND "
                 f"{inner}"
                 f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"

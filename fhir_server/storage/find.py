@@ -133,6 +133,10 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     minimal = is_by_identity(query, rows)
     seen = rows.visible("d", type_, minimal=minimal)
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
+    source, of_type = seen.source, f"d.type = '{type_}'"
+    if not rows.postgres and not rows.confined and isinstance(query.where, HasKey):
+        # The plus keeps SQLite from walking all records, or all of the type: it goes by the key.
+        source, of_type = source.replace("ON d.record =", "ON +d.record ="), f"+{of_type}"
     # A Patient known by his identity alone is not sorted by what is hidden of him.
     keys = _keys(() if minimal else query.sort, rows)
     parts = rows.with_()
@@ -142,8 +146,8 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     sort_columns = ", ".join(f"{key.sql} AS k{n}" for n, key in enumerate(keys))
     parts.append(
         f"matched AS (SELECT d.pk, d.record, {seen.full} AS full_, {rules} AS rules, "
-        f"{sort_columns} FROM {seen.source}"
-        f" WHERE d.type = '{type_}' AND NOT d.deleted AND {seen.where} AND {criteria})"
+        f"{sort_columns} FROM {source}"
+        f" WHERE {of_type} AND NOT d.deleted AND {seen.where} AND {criteria})"
     )
     order = ", ".join(f"m.k{n} {'DESC' if key.descending else 'ASC'}" for n, key in enumerate(keys))
     after = f" WHERE {_after(keys, last, rows)}" if last else ""

@@ -183,10 +183,12 @@ def _sql(condition: Condition, alias: str, nature: str, shape: Shape, names: Nam
     )
 
 
-def _joined(alias: str, inner: bool, named: bool) -> tuple[str, Names]:
+def _joined(alias: str, inner: bool, named: bool, postgres: bool) -> tuple[str, Names]:
     """How an alias is joined with its record and the caller's standing there."""
     if named or inner:
-        source = f"standing {alias}_s JOIN resource {alias} ON {alias}.record = {alias}_s.record"
+        # SQLite keeps the order of a CROSS JOIN: from the few records to their rows.
+        join = "CROSS JOIN" if named and not postgres else "JOIN"
+        source = f"standing {alias}_s {join} resource {alias} ON {alias}.record = {alias}_s.record"
         return source, Names(f"{alias}_s.state", f"{alias}_s.born", f"{alias}_s.held")
     source = (
         f"resource {alias} JOIN record {alias}_k ON {alias}_k.number = {alias}.record"
@@ -204,7 +206,7 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
         names = "".join(f"{left.name} " for left in scope.permits(type_))
         return Visible(f"resource {alias}", "1 = 1", "1", f"'{names}'")
     inner = scope.needs_relation(type_) and not minimal
-    source, names_ = _joined(alias, inner, named)
+    source, names_ = _joined(alias, inner, named, shape.postgres)
     seen = _sql(condition, alias, nature, shape, names_)
     if not (inner or named or operator):  # `standing` has left these out already
         seen = f"({seen} AND {names_.state} <> 'before')"

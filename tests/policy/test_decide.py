@@ -148,6 +148,9 @@ ACTS = [
     ("secretary", ["author"], "deposit", "other", OWN, True),
     ("secretary", [], "deposit", "other", PLAIN, False),
     ("secretary", ["blocked"], "deposit", "other", OWN, False),
+    ("secretary", ["opposed"], "deposit", "other", OWN, False),
+    ("system", ["blocked"], "deposit", "other", PLAIN, False),
+    ("system", ["opposed"], "deposit", "other", PLAIN, False),
     ("system", [], "deposit", "other", PLAIN, True),
     ("insurer", [], "deposit", "other", OWN, False),
 ]  # fmt: skip

@@ -58,6 +58,35 @@ def test_k01_k02_shared_resources_are_the_operators_and_everybodys(
     assert record.house.call("PUT", f"{type_}/{chosen}", CNAM, body | {"id": chosen}).status == 201
 
 
+def test_a_house_that_is_blocked_or_opposed_deposits_nothing(record: Record) -> None:
+    clinic = Person("system", ANNE.organization, "Clinique")
+    assert record.consent(record.holder, "dmp-team-opposition", clinic).status == 201
+    for who in (ANNE, AUTOMATE, SECRETARY):
+        assert record.deposit(who, author=[logical(clinic)]).status == 403
+
+
+def test_rights_go_by_the_identifiers_of_whom_a_reference_leads_to(record: Record) -> None:
+    def practitioner(value: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Practitioner",
+            "identifier": [{"system": OTTO.sub.split("|")[0], "value": value}],
+        }
+
+    id_ = record.deposited(ANNE)
+    otto = stored(record.house.post("Practitioner", CNAM, practitioner(OTTO.sub.split("|")[1])))
+    role = {
+        "resourceType": "PractitionerRole",
+        "practitioner": {"reference": f"Practitioner/{otto}"},
+    }
+    role_id = stored(record.house.post("PractitionerRole", CNAM, role))
+    member = {"member": {"reference": f"PractitionerRole/{role_id}"}}
+    assert not record.sees(OTTO, id_)
+    found = record.team()
+    grown = found | {"participant": [*found["participant"], member]}
+    assert record.house.call("PUT", f"CareTeam/{found['id']}", PAUL, grown).status == 200
+    assert record.sees(OTTO, id_)
+
+
 def test_k07_k08_k09_who_composes_the_team(record: Record) -> None:
     found, path = record.team(), f"CareTeam/{record.team()['id']}"
     members = found["participant"]

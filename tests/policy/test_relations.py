@@ -148,6 +148,19 @@ def test_what_is_honoured_does_not_stand_in_the_way(same: dict[str, Any]) -> Non
     assert pairs(consent("p", "dmp-pro-access", ANNE, **same)) == {(ANNE.sub, "consented")}
 
 
+MODIFIER = {"modifierExtension": [{"url": "http://a.example/not", "valueBoolean": True}]}
+
+
+def test_what_is_modified_in_an_unknown_way_opens_nothing() -> None:
+    whole = consent("p", "dmp-pro-access", ANNE) | MODIFIER
+    inside = consent("p", "dmp-pro-access", ANNE)
+    inside["provision"]["actor"][0] |= MODIFIER
+    assert said(whole) == said(inside) == said(team("p", ANNE) | MODIFIER) == set()
+    assert pairs(consent("p", "dmp-pro-block", ANNE, deny=True) | MODIFIER) == {
+        (ANNE.sub, "blocked")
+    }
+
+
 def test_a_denial_with_more_than_is_understood_still_denies() -> None:
     found = consent("p", "dmp-pro-block", ANNE, deny=True, **{"class": [{"code": "x"}]})
     assert pairs(found) == {(ANNE.sub, "blocked")}

@@ -62,7 +62,7 @@ CALLERS = {
     "a nurse, for one person": NINA.but(patient=f"{INS}|{LUCIEN_INS}"),
 }
 OWN_LOG = tuple(
-    f"AuditEvent?{query}" for query in ("_count=200", "_count=99&_sort=date", "_count=200&outcome=4")
+    f"AuditEvent?{query}" for query in ("_count=200", "_count=99&_sort=date", "outcome=4")
 )
 
 

@@ -53,7 +53,7 @@ CONDITIONS: list[Condition] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+@pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("known", [(), ("a",), ("b",), ("a", "b")])
 def test_what_is_left_holds_exactly_where_the_whole_does(
     condition: Condition, known: tuple[str, ...]
@@ -64,7 +64,7 @@ def test_what_is_left_holds_exactly_where_the_whole_does(
         assert holds(left, facts) == holds(condition, facts)
 
 
-@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+@pytest.mark.parametrize("condition", CONDITIONS)
 def test_with_all_facts_known_nothing_is_left(condition: Condition) -> None:
     assert simplify(condition, {"a": "1", "b": "3"}) in (ALWAYS, NEVER)
 

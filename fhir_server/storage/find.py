@@ -15,7 +15,7 @@ from fhir_server.search.query import AllOf, HasKey, Query, Sort
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.read import is_professional
-from fhir_server.storage.rows import Rows
+from fhir_server.storage.rows import Rows, Visible
 from fhir_server.storage.version import Version
 
 # What a key is sorted by, and what stands for a missing value (those come last in either
@@ -133,10 +133,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     minimal = is_by_identity(query, rows)
     seen = rows.visible("d", type_, minimal=minimal)
     criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
-    source, of_type = seen.source, f"d.type = '{type_}'"
-    if not rows.postgres and not rows.confined and isinstance(query.where, HasKey):
-        # The plus keeps SQLite from walking all records, or all of the type: it goes by the key.
-        source, of_type = source.replace("ON d.record =", "ON +d.record ="), f"+{of_type}"
+    source, of_type = _begin(seen, query, rows)
     # A Patient known by his identity alone is not sorted by what is hidden of him.
     keys = _keys(() if minimal else query.sort, rows)
     parts = rows.with_()
@@ -172,6 +169,15 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
     )
     return text, len(keys)
+
+
+def _begin(seen: Visible, query: Query, rows: Rows) -> tuple[str, str]:
+    """Where the rows of a search come from, and that they are of its type."""
+    of_type = f"d.type = '{query.type_}'"
+    if rows.postgres or rows.confined or not isinstance(query.where, HasKey):
+        return seen.source, of_type
+    # The plus keeps SQLite from walking all records, or all of the type: it goes by the key.
+    return seen.source.replace("ON d.record =", "ON +d.record ="), f"+{of_type}"
 
 
 def _noted(named: bool) -> str:

@@ -4,10 +4,12 @@
 and taken off with it, in the same transaction; a document that replaces a masked one is masked.
 """
 
+from dataclasses import replace
 from typing import Any, Mapping
 
-from fhir_server.policy.labels import VISIBILITY, VISIBILITY_OID, flags
+from fhir_server.policy.labels import MASKED, SECRET, VEILED, VISIBILITY, VISIBILITY_OID, flags
 from fhir_server.storage.content import local
+from fhir_server.storage.write import Facts
 
 LONGEST = 1000  # versions of one document: a ring of references must end somewhere
 
@@ -45,6 +47,20 @@ def with_flags(document: Resource, added: frozenset[str], taken: frozenset[str])
 
 def _is_visibility(coding: Mapping[str, Any]) -> bool:
     return coding.get("system") in (VISIBILITY, VISIBILITY_OID)
+
+
+def flagged(facts: Facts, added: frozenset[str], taken: frozenset[str], until: int) -> Facts:
+    """The facts of a deleted document under changed flags; `until`: how long it is veiled anew."""
+
+    def is_on(flag: str, before: bool) -> bool:
+        return flag in added or (before and flag not in taken)
+
+    return replace(
+        facts,
+        masked=is_on(MASKED, facts.masked),
+        veiled_until=(facts.veiled_until or until) if is_on(VEILED, facts.veiled_until > 0) else 0,
+        veiled_representatives=is_on(SECRET, facts.veiled_representatives),
+    )
 
 
 def flag_change(old: Resource, new: Resource) -> tuple[frozenset[str], frozenset[str]]:

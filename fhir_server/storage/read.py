@@ -110,12 +110,11 @@ def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
 
 
 def raw_version(session: Session, type_: str, id_: str) -> Version | None:
-    """The current version, whoever asks: for what follows from a permitted write, never for an
-    answer.
+    """The current version, deleted or not, whoever asks: for what follows from a permitted write,
+    never for an answer.
     """
     rows = session.rows(
-        f"SELECT {columns('d')} FROM resource d WHERE d.type = :type AND d.id = :id AND NOT "
-        "d.deleted",
+        f"SELECT {columns('d')} FROM resource d WHERE d.type = :type AND d.id = :id",
         {"type": type_, "id": id_},
     )
     return version_of(rows[0]) if rows else None

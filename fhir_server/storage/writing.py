@@ -12,17 +12,18 @@ from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden
 from fhir_server.policy.facts import SHARED, Standing, nature_of
+from fhir_server.policy.labels import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import extract
 from fhir_server.storage import write
-from fhir_server.storage.chain import LONGEST, flag_change, replaced_by, with_flags
+from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
 from fhir_server.storage.checks import NO_INDEX, Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import who, with_literal_subject
-from fhir_server.storage.read import raw_version
+from fhir_server.storage.read import past_versions, raw_version
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
 
@@ -159,19 +160,24 @@ class Writing(Checking):
             if current is None or id_ in done:
                 continue
             done.add(id_)
-            old = content_of(current.body)
+            lying = past_versions(self.session, current)[0] if current.deleted else current
+            old, facts = content_of(lying.body), self.facts_of(current)
             waiting += replaced_by(old, self.house.base)
-            flagged, facts = with_flags(old, added, taken), self.facts_of(current)
+            if current.deleted:
+                found = flagged(facts, added, taken, release(self.moment.now))
+                for address in (("DocumentReference", id_), *byte_addresses(old, self.house.base)):
+                    write.set_facts(self.session, address, current.record, found)
+                continue
             new = self._new(
-                Draft(flagged),
+                Draft(made := with_flags(old, added, taken)),
                 id_,
                 current.version + 1,
                 "PATCH",
                 current.record,
-                self._facts(flagged, facts.owners, facts.veiled_until or None),
+                self._facts(made, facts.owners, facts.veiled_until or None),
             )
-            write.replace(self.session, current.pk, new, extract(flagged, base=self.house.base))
-            self._derive(flagged, new)
+            write.replace(self.session, current.pk, new, extract(made, base=self.house.base))
+            self._derive(made, new)
 
     def replaced(self, document: Mapping[str, Any]) -> list[Version]:
         """The documents that a new one replaces, which must be there for the caller, current, and

@@ -226,8 +226,9 @@ def _is_of_all_records(scope: Scope, type_: str, shape: Shape) -> bool:
     """Whether rows need no look at their record: not its opening, not `person_id`, not a rule's
     name.
     """
-    shared = nature_of(type_) == "shared"
-    anywhere = shared or (("actor", "operator") in shape.known and not shape.person)
+    nature, operator = nature_of(type_), ("actor", "operator") in shape.known
+    # A list hangs on its documents too.
+    anywhere = nature == "shared" or (operator and not shape.person and nature != "list")
     named = all(left.when == ALWAYS for left in scope.permits(type_))
     return scope.everything or (anywhere and named)
 

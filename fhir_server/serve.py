@@ -16,7 +16,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import Failure, FhirError, Forbidden, TooLarge, Unavailable
 from fhir_server.interactions import search
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.perform import WRITES, perform
+from fhir_server.interactions.perform import IN_ONE_STATEMENT, perform
 from fhir_server.interactions.routes import CONSULTS, Route, allowed, match
 from fhir_server.policy.admission import admission
 from fhir_server.policy.facts import subject_facts
@@ -106,7 +106,7 @@ def _answer(visit: Visit, trace: str) -> Reply:
     )
     with _open(visit, trace) as stored:
         stored.check_age()
-        if route.interaction not in WRITES:
+        if route.interaction in IN_ONE_STATEMENT:
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
         with stored.session.transaction():
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))

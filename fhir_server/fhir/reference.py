@@ -6,6 +6,9 @@ https://hl7.org/fhir/R4/references.html#literal
 import re
 from dataclasses import dataclass
 
+# The types of documents, their lists and their bytes: what a policy hides row by row.
+DOCUMENTS = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
+
 
 @dataclass(frozen=True, slots=True)
 class Local:

@@ -13,7 +13,22 @@ from fhir_server.storage.writing import Writing
 
 Perform = Callable[[Call, Writing, Route, Context], Reply]
 
-SINGLE: dict[str, Perform] = {
+
+def _traced(perform: Perform) -> Perform:
+    """What leaves no trace of its own, such as a deletion of what is deleted, is noted: no trace,
+    no data.
+    """
+
+    def traced(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+        reply = perform(call, stored, route, context)
+        if context.policed and not stored.noted:
+            stored.note(context.note(call, route.interaction, route.type_, route.id_), [(0, "")])
+        return reply
+
+    return traced
+
+
+_OWN: dict[str, Perform] = {
     "read": read.read,
     "vread": read.vread,
     "history-instance": read.history,
@@ -24,7 +39,9 @@ SINGLE: dict[str, Perform] = {
     "conditional-patch": write.conditional_patch,
     "delete": write.delete,
 }
-WRITES = frozenset({"create", "update", "patch", "conditional-patch", "delete", "transaction"})
+SINGLE = {interaction: _traced(perform) for interaction, perform in _OWN.items()}
+# One statement reads and leaves its trace (`Repository.read`, `search`); all others are several.
+IN_ONE_STATEMENT = frozenset({"read", "search-type", "capabilities"})
 
 
 def perform(

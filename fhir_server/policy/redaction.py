@@ -7,6 +7,8 @@ every version.
 
 from typing import Any, Iterator, Mapping
 
+from fhir_server.fhir.reference import DOCUMENTS
+
 Resource = Mapping[str, Any]
 
 # Type → the list element whose items may lead to a document, and where in the item the reference
@@ -19,7 +21,6 @@ LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "DocumentManifest": (("content",),),
     "Composition": (("relatesTo", "targetReference"),),
 }
-HIDABLE = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
 
 
 def document_links(resource: Resource) -> tuple[tuple[str, str], ...]:
@@ -80,7 +81,7 @@ def _items(resource: Resource, path: tuple[str, ...]) -> list[Mapping[str, Any]]
 def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] | None:
     reference = item.get(path[-1], {}) if len(path) > 1 else item
     parts = str(reference.get("reference", "")).partition("/_history/")[0].split("/")
-    return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in HIDABLE else None
+    return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in DOCUMENTS else None
 
 
 def _prune(
@@ -101,6 +102,22 @@ def _prune(
         holder[names[-1]] = kept
     else:
         del holder[names[-1]]
+
+
+def without_words(event: Resource, reader: str) -> dict[str, Any]:
+    """An AuditEvent as the holder reads it: what others asked, in their words, is left out.
+
+    They may name a document that is still hidden from him (`contract.md` section 7, Traces). It is
+    left out always, so that its absence tells nothing; `reader`: his identifier, `system|value`.
+    """
+    users = (agent["who"].get("identifier", {}) for agent in event["agent"] if agent["requestor"])
+    if any(f"{user.get('system')}|{user.get('value')}" == reader for user in users):
+        return dict(event)
+    entities = [{n: v for n, v in entity.items() if n != "query"} for entity in event["entity"]]
+    kept = dict(event) | {"entity": entities}
+    profiles = [p for p in event["meta"].get("profile", ()) if not p.endswith("Query")]
+    meta = {name: value for name, value in event["meta"].items() if name != "profile"}
+    return kept | {"meta": meta | ({"profile": profiles} if profiles else {})}
 
 
 def minimal_patient(patient: Resource, extensions: frozenset[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from fhir_server.search.types.reference import leads_to
 from profiles.definitions import r4
 
 MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
+MAX_PARTS = 50  # parameters of a query and steps of their chains; to plan n joins takes about n³
 MAX_STEPS = 5  # of one chain
 MAX_WAYS = 1_000  # types that the chains of one query may pass through
 
@@ -44,7 +45,7 @@ class Criteria:
     """Reads the parameters of one query; counts what its chains cost."""
 
     def __init__(self, asked: Asked) -> None:
-        self.asked, self.ways, self.values = asked, 0, 0
+        self.asked, self.ways, self.values, self.parts = asked, 0, 0, 0
 
     def read(self, type_: str, name: str, value: str) -> Criterion | None:
         """What `name=value` asks of a `type_`; None when the type has no such parameter.
@@ -94,7 +95,12 @@ class Criteria:
                 ways.append(Leads(parameter.number, (type_,), to))
         return any_of(ways) if ways else None
 
-    def count_values(self, code: str, value: str) -> None:
+    def count(self, code: str, value: str) -> None:
+        """Refuse one parameter more when the query would be too much with it."""
+        self.parts += 1 + code.count(".")
+        if self.parts > MAX_PARTS:
+            text = f"a search has {MAX_PARTS} parameters and steps at most: `{code[:100]}`"
+            raise BadRequest(text, code="too-costly")
         self.values += value.count(",") + 1
         if self.values > MAX_ALTERNATIVES:
             text = f"a search has at most {MAX_ALTERNATIVES} values, and `{code[:100]}` is beyond"

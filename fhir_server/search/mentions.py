@@ -6,12 +6,9 @@ The index of a list still knows the entries that are left out of its answers, so
 
 from collections.abc import Iterable, Sequence
 
-from fhir_server.fhir.reference import Local, parse
+from fhir_server.fhir.reference import DOCUMENTS, Local, parse
 from fhir_server.search.parameters import Parameter, parameters
 from fhir_server.search.terms import plain, split
-
-# The types whose rows the policy hides one by one, as `policy.redaction.HIDABLE` has them.
-HIDABLE = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
 
 Pair = tuple[str, str]
 Address = tuple[str, str]
@@ -98,8 +95,8 @@ def _addresses(parameter: Parameter, name: str, part: str, base: str) -> Iterabl
     try:
         reference = parse(text, base=base)
     except ValueError:
-        wanted = {modifier} if modifier else set(parameter.targets) or HIDABLE
-        yield from ((type_, text) for type_ in HIDABLE & wanted)
+        wanted = {modifier} if modifier else set(parameter.targets) or DOCUMENTS
+        yield from ((type_, text) for type_ in DOCUMENTS & wanted)
         return
-    if isinstance(reference, Local) and reference.type_ in HIDABLE:
+    if isinstance(reference, Local) and reference.type_ in DOCUMENTS:
         yield reference.type_, reference.id_

@@ -108,7 +108,7 @@ class _Reader:
             raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
         if value.strip(",") == "":
             return
-        self.criteria.count_values(name, value)
+        self.criteria.count(name, value)
         criterion = self.criteria.read(self.type_, name, value)
         if criterion is None:
             self.ignored.append(name)

@@ -152,10 +152,10 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})"
     )
     if traced:
-        parts.append(_noted(rows.confined))
+        parts.append(_noted(_told(type_, rows, minimal)))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
-        f"SELECT max(access) AS access, {joined}(CASE WHEN access = 1 THEN"
+        f"SELECT max(access) AS access, {joined}(CASE WHEN {_disclosed(minimal)} THEN"
         " record || ':' || rules END, ';') AS records FROM entry"
         if rows.confined
         else "SELECT 1 AS access, '' AS records"
@@ -180,16 +180,33 @@ def _begin(seen: Visible, query: Query, rows: Rows) -> tuple[str, str]:
     return seen.source.replace("ON d.record =", "ON +d.record ="), f"+{of_type}"
 
 
-def _noted(named: bool) -> str:
-    """One note for each named record that the caller may enter; else for each record on the page,
-    or one in none.
+def _disclosed(minimal: bool) -> str:
+    """Of which named records something is told: those the caller has a right in, and with
+    `minimal` every one, since that there is a Patient is told.
     """
-    which = (
-        "SELECT record, rules FROM entry WHERE access = 1"
-        if named
-        else "SELECT record, max(rules) AS rules FROM page GROUP BY record"
-        " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
-    )
+    return "1 = 1" if minimal else "access = 1"
+
+
+def _told(type_: str, rows: Rows, minimal: bool) -> str:
+    """SELECT of the records a note goes to, with rules: each named record of which something is
+    told, else each on the page; 0 when nothing is found. Empty when the caller is to be refused.
+    """
+    if not rows.confined:
+        return (
+            "SELECT record, max(rules) AS rules FROM page GROUP BY record"
+            " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
+        )
+    told = f"SELECT record, rules FROM entry WHERE {_disclosed(minimal)}"
+    if not is_professional(rows.shape):
+        return told
+    # A professional's search of an unknown patient, or of a Patient by more than his identity,
+    # finds nothing and is not refused (`repository._check_access`).
+    known = f"entry WHERE {_disclosed(minimal)}" if type_ == "Patient" else "entry"
+    return f"{told} UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM {known})"
+
+
+def _noted(which: str) -> str:
+    """The note of a search, in its statement (PostgreSQL)."""
     return (
         "noted AS (INSERT INTO trail (id, record, at, agent, rules, note, pending)"
         " SELECT CASE WHEN w.n = 1 THEN :trace ELSE :trace || '.' || w.n END, w.record, :at, "

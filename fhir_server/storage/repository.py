@@ -8,7 +8,7 @@ from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
 from fhir_server.policy.facts import nature_of
-from fhir_server.policy.redaction import document_links, minimal_patient, without
+from fhir_server.policy.redaction import document_links, minimal_patient, without, without_words
 from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
 from fhir_server.search.query import Query
@@ -156,19 +156,24 @@ class Repository(Opened):
         """The text of each version as this caller may see it: without entries that lead to hidden
         documents.
         """
-        if self.scope.everything or all(v.full and not v.linked for v in versions):
+        if self.scope.everything:
             return [v.body for v in versions]
-        return [self._shown(v) for v in versions]
+        return [self._shown(v) if self._may_hide(v) else v.body for v in versions]
+
+    def _may_hide(self, version: Version) -> bool:
+        """Whether something of this version may not be for this caller."""
+        is_log = version.type_ == "AuditEvent" and self.subject.actor == "holder"
+        return bool(version.body) and (version.linked or is_log or not version.full)
 
     def _shown(self, version: Version) -> bytes:
-        if not version.full:
-            return write_json(minimal_patient(read_json(bytes(version.body)), MINIMUM))
-        if not version.linked or not version.body:
-            return version.body
         resource = read_json(bytes(version.body))
+        if not version.full:
+            return write_json(minimal_patient(resource, MINIMUM))
         links = set(document_links(resource))
-        hidden = links - self.visible(links, deleted=True)
-        return write_json(without(resource, frozenset(hidden))) if hidden else version.body
+        shown = without(resource, frozenset(links - self.visible(links, deleted=True)))
+        if version.type_ == "AuditEvent" and self.subject.actor == "holder":
+            shown = without_words(shown, self.subject.identifier)
+        return version.body if shown == resource else write_json(shown)
 
     @contextmanager
     def asking(self, asks: str) -> Iterator[None]:

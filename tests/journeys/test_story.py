@@ -103,9 +103,12 @@ class Story:
     def __init__(self, house: House) -> None:
         self.house = house
         self.lines: list[Line] = []
+        self.patient = ""
 
     def note(self, who: Person, did: str, what: str, *, refused: bool = False) -> None:
-        self.lines.append((who.sub.split("|")[1], did, what, refused))
+        """What Lucien will read of it: of others' requests the record, not their words."""
+        told = what if who is LUCIEN or not what.startswith("GET ") else self.patient
+        self.lines.append((who.sub.split("|")[1], did, told, refused))
 
     def search(self, who: Person, *, status: int = 200) -> Answer:
         asked = f"DocumentReference?{of(LUCIEN_INS)}&status=current"
@@ -165,6 +168,7 @@ def tell(house: House) -> None:
     story = Story(house)
     begin = house.clock()
     patient = opened(house, NINA, doctor=PAUL)
+    story.patient = f"Patient/{patient}"
     story.note(CNAM, "create", f"Patient/{patient}")
     block = consent(patient, "dmp-pro-block", BRUNO, deny=True)
     story.note(LUCIEN, "create", f"Consent/{stored(house.post('Consent', LUCIEN, block))}")

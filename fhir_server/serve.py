@@ -154,6 +154,8 @@ def _by_identifier(call: Call, route: Route) -> bool:
         "_format",
         "_pretty",
         "_count",
+        "_summary",
+        "_elements",
     }
 
 

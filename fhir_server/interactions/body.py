@@ -10,6 +10,7 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Issue, Unprocessable
+from fhir_server.fhir.subset import is_subset
 from fhir_server.interactions.context import Context
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.storage.writing import Draft
@@ -38,6 +39,19 @@ def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
         raise BadRequest("the resource is not valid", issues=issues)
     if context.policed:
         check_ins(resource, context)
+
+
+def check_whole(resource: Mapping[str, Any]) -> None:
+    """Unprocessable for a part of a resource (`_summary`, `_elements`) about to overwrite it all.
+
+    https://hl7.org/fhir/R4/search.html#summary
+    """
+    if is_subset(resource):
+        raise Unprocessable(
+            "a resource tagged SUBSETTED does not replace a whole one",
+            code="business-rule",
+            expression=f"{resource['resourceType']}.meta.tag",
+        )
 
 
 def check_ins(resource: Mapping[str, Any], context: Context) -> None:

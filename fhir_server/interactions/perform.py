@@ -9,6 +9,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions import capabilities, read, search, transaction, write
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.routes import Route
+from fhir_server.interactions.subsetted import cut
 from fhir_server.storage.writing import Writing
 
 Perform = Callable[[Call, Writing, Route, Context], Reply]
@@ -20,7 +21,7 @@ def _traced(perform: Perform) -> Perform:
     """
 
     def traced(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
-        reply = perform(call, stored, route, context)
+        reply = cut(call, route, lambda: perform(call, stored, route, context))
         if context.policed and not stored.noted:
             stored.note(context.note(call, route.interaction, route.type_, route.id_), [(0, "")])
         return reply
@@ -49,7 +50,11 @@ def perform(
 ) -> Reply:
     """Do what `route` says; `admit` is asked again for each entry of a Bundle."""
     if route.interaction == "transaction":
-        return transaction.bundle_of_requests(call, stored, context, SINGLE, admit)
+        return cut(
+            call,
+            route,
+            lambda: transaction.bundle_of_requests(call, stored, context, SINGLE, admit),
+        )
     if route.interaction == "capabilities":
-        return capabilities.capabilities(context)
+        return cut(call, route, lambda: capabilities.capabilities(context))
     return SINGLE[route.interaction](call, stored, route, context)

@@ -19,7 +19,7 @@ from fhir_server.fhir.outcome import (
 from fhir_server.fhir.patch import fhirpath_patch, json_patch
 from fhir_server.interactions import documents
 from fhir_server.interactions.answer import check_if_match, resource_text, version_headers, written
-from fhir_server.interactions.body import check, read_body
+from fhir_server.interactions.body import check, check_whole, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.records import with_closing
 from fhir_server.interactions.routes import Route
@@ -92,6 +92,7 @@ def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply
         return _put_new(call, draft, current, stored, route, context)
     check_if_match(call, current)
     check(draft.resource, call, context)
+    check_whole(draft.resource)
     if draft.type_ == "Patient" and context.policed:
         draft = with_closing(content_of(current.body), draft, context.now)
     done = stored.update(current, draft)

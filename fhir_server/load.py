@@ -300,9 +300,9 @@ class Desk:
             for n, entry in enumerate(entries)
         ]  # fmt: skip
         planned.sort(key=lambda entry: ORDER.index(nature_of(entry.type_)))
-        desk = transaction.Desk(POST, self.stored, self.context, SINGLE, _admit)
+        desk = transaction.Transaction(POST, self.stored, self.context, SINGLE, _admit)
         try:
-            desk.transaction(planned)
+            desk.done(planned)
         except FhirError as refusal:
             raise placed(refusal, places) from refusal
         return []

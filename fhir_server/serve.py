@@ -123,7 +123,7 @@ def _named(visit: Visit, route: Route) -> Named:
     """What the request is about: the trail of a refusal goes to these records."""
     if route.id_:
         return Named(resource=(route.type_, route.id_))
-    if route.interaction in ("search-type", "conditional-patch"):
+    if route.interaction == "search-type" or route.interaction.startswith("conditional-"):
         context = Context(visit.services.settings, NOBODY, visit.now, "", visit.services.new_id)
         return search.named(search.parameters(visit.call), route.type_, context)
     return Named()

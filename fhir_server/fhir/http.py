@@ -40,7 +40,7 @@ class Call:
 @dataclass(slots=True)
 class Reply:
     """`text` is JSON of FHIR content, written as XML at the edge when that is wanted; `raw` are
-    bytes of `media`, as they are.
+    bytes of `media`, as they are; `modified` is the instant of the version that is shown.
     """
 
     status: int
@@ -48,3 +48,4 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     media: str = ""
+    modified: str = ""

@@ -4,7 +4,9 @@ https://hl7.org/fhir/R4/references.html#literal
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 # The types of documents, their lists and their bytes: what a policy hides row by row.
 DOCUMENTS = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
@@ -102,3 +104,24 @@ def write(reference: Reference, *, base: str = "") -> str:
             return text
         case Contained(id_):
             return f"#{id_}"
+
+
+def elements(value: Any) -> Iterator[dict[str, Any]]:
+    """Every Reference element below `value`, in document order."""
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value
+        for item in value.values():
+            yield from elements(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from elements(item)
+
+
+def texts(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Every literal reference of a resource, and the addresses of a document's bytes."""
+    for reference in elements(resource):
+        yield reference["reference"]
+    if resource["resourceType"] == "DocumentReference":
+        for content in resource.get("content", ()):
+            yield content.get("attachment", {}).get("url", "")

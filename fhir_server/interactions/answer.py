@@ -33,13 +33,13 @@ def representation(call: Call, version: Version, text: bytes) -> Reply:
     headers = version_headers(version)
     known = call.header("if-none-match")
     if known and {str(version.version), "*"} & set(versions(known, "If-None-Match")):
-        return Reply(304, headers=headers)
+        return Reply(304, headers=headers, modified=version.last_updated)
     if version.type_ == "Binary" and not asks_for_resource(call):
         media = version.media  # a `code` of FHIR may hold what no header may
         if not (media.isascii() and media.isprintable()):
             media = "application/octet-stream"
         return Reply(200, headers=headers, raw=version.data or b"", media=media)
-    return Reply(200, resource_text(version, text), headers)
+    return Reply(200, resource_text(version, text), headers, modified=version.last_updated)
 
 
 def resource_text(version: Version, text: bytes) -> bytes:
@@ -59,17 +59,40 @@ def check_if_match(call: Call, version: Version) -> None:
 
 
 def written(call: Call, done: Written, base: str, text: bytes) -> Reply:
-    """201 with Location, or 200; the content by `Prefer`: representation when nothing is said."""
-    version = done.version
+    """201 with Location, or 200 with Content-Location."""
+    status, where = (201, "Location") if done.created else (200, "Content-Location")
+    return answered(call, done.version, status, base, text, where=where)
+
+
+def answered(
+    call: Call, version: Version, status: int, base: str, text: bytes, *, where: str
+) -> Reply:
+    """The answer to a write, with the address of the version in the header `where`; the content by
+    `Prefer`: representation when nothing is said.
+    """
     headers = version_headers(version)
-    where = f"{base}/{version.address}/_history/{version.version}"
-    headers["Location" if done.created else "Content-Location"] = where
-    status = 201 if done.created else 200
+    headers[where] = f"{base}/{version.address}/_history/{version.version}"
     wanted = prefer(call).get("return", "representation")
     if wanted == "minimal":
-        return Reply(status, headers=headers)
-    if wanted.lower() == "operationoutcome":
-        what = "created" if done.created else "updated"
-        issue = Issue("informational", f"{what} {version.address}", severity="information")
-        return Reply(status, json_format.write(operation_outcome(issue)), headers)
-    return Reply(status, resource_text(version, text), headers)
+        told = b""
+    elif wanted.lower() == "operationoutcome":
+        told = _told(f"{'created' if status == 201 else 'stored'}: {version.address}")
+    else:
+        told = resource_text(version, text)
+    return Reply(status, told, headers, modified=version.last_updated)
+
+
+def deleted(call: Call, version: Version | None) -> Reply:
+    """204, or 200 with an OperationOutcome where one is preferred; `version`: the deletion, None
+    when there was nothing to delete.
+    """
+    headers = {"ETag": version.etag} if version else {}
+    if prefer(call).get("return", "").lower() == "operationoutcome":
+        address = f": {version.address}" if version else ""
+        return Reply(200, _told(f"deleted{address}"), headers)
+    return Reply(204, headers=headers)
+
+
+def _told(what: str) -> bytes:
+    issue = Issue("informational", what, severity="information")
+    return json_format.write(operation_outcome(issue))

@@ -84,10 +84,10 @@ def _resource(
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": policy == "off",
-        "conditionalCreate": False,
+        "conditionalCreate": True,
         "conditionalRead": "not-match",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
         "referencePolicy": [
             "literal",
             "logical",

@@ -1,21 +1,31 @@
-"""The entries of a Bundle of requests before they are done: their ids, and what they refer to.
+"""The entries of a Bundle of requests before they are done: their ids, their conditions, and that
+no two are about one resource.
 
 https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/bundle.html#references
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Mapping
 
+from fhir_server.fhir.dates import interval
 from fhir_server.fhir.outcome import BadRequest
+from fhir_server.interactions.conditional import Condition
 from fhir_server.interactions.context import Context
+from fhir_server.storage.version import Version
 
-_REST = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
+HEADERS = (
+    ("ifMatch", "if-match"),
+    ("ifNoneMatch", "if-none-match"),
+    ("ifNoneExist", "if-none-exist"),
+)
 
 
 @dataclass
 class Planned:
-    """One entry, before it is done: `place` in the Bundle, the id a POST will get."""
+    """One entry, before it is done: `place` in the Bundle, `id_` of what it creates or is about (""
+    for none), `match` what its condition found.
+    """
 
     place: int
     method: str
@@ -23,7 +33,9 @@ class Planned:
     resource: dict[str, Any]
     full_url: str
     id_: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    condition: Condition | None = None
+    match: Version | None = None
 
     @property
     def type_(self) -> str:
@@ -31,7 +43,17 @@ class Planned:
 
     @property
     def address(self) -> str:
-        return f"{self.type_}/{self.id_}"
+        """`Type/id` of the resource it writes; "" where there is none yet, or none at all."""
+        return f"{self.type_}/{self.id_}" if self.id_ else ""
+
+    @property
+    def asks(self) -> str:
+        """The condition as it is written, "" for none."""
+        if self.method == "POST":
+            return self.headers.get("if-none-exist", "")
+        path, _, query = self.url.partition("?")
+        one = "/" in path or self.method not in ("PUT", "PATCH", "DELETE")
+        return "" if one else query or "?"
 
 
 def plan(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
@@ -43,65 +65,45 @@ def plan(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
             expression=f"Bundle.entry[{place}].request",
         )
     url = str(request["url"]).removeprefix(context.base).lstrip("/")
-    headers = {
-        header: str(request[name])
-        for name, header in (
-            ("ifMatch", "if-match"),
-            ("ifNoneMatch", "if-none-match"),
-            ("ifNoneExist", "if-none-exist"),
-        )
-        if name in request
-    }
+    headers = {header: str(request[name]) for name, header in HEADERS if name in request}
+    if "ifModifiedSince" in request:  # an instant here, a date of HTTP there
+        since = interval(str(request["ifModifiedSince"]))[0] // 1000
+        headers["if-modified-since"] = formatdate(since, usegmt=True)
+    method, path = str(request["method"]), url.split("?")[0]
+    if method == "POST":
+        id_ = "" if "/" in path or "$" in path else context.new_id()
+    else:
+        id_ = path.partition("/")[2]
     resource = dict(entry.get("resource", {}))
-    new = context.new_id() if request["method"] == "POST" else ""
-    return Planned(place, request["method"], url, resource, entry.get("fullUrl", ""), new, headers)
+    return Planned(place, method, url, resource, entry.get("fullUrl", ""), id_, headers)
 
 
 def refuse_overlap(planned: list[Planned]) -> None:
-    """Two entries for one resource, or two with one fullUrl: the outcome would depend on their
-    order.
+    """Two entries that write one resource, ask one condition or have one fullUrl: the outcome would
+    depend on their order.
     """
-    touched = [
-        entry.url.split("?")[0]
-        for entry in planned
-        if entry.method in ("PUT", "DELETE", "PATCH") and "?" not in entry.url
-    ]
-    named = [
-        entry.full_url for entry in planned if entry.full_url and entry.method in ("POST", "PUT")
-    ]
-    for found in (touched, named):
-        twice = {one for one in found if found.count(one) > 1}
-        if twice:
-            raise BadRequest(f"`{min(twice)[:100]}` is in two entries", code="duplicate")
+    writes = [entry for entry in planned if entry.method not in ("GET", "HEAD")]
+    found = (
+        _twice([entry.address for entry in writes])
+        | _twice([entry.full_url for entry in planned if entry.method in ("POST", "PUT")])
+        | _twice([entry.condition.name for entry in writes if entry.condition])
+    )
+    if found:
+        shown = min(found).removeprefix("condition ")
+        raise BadRequest(f"`{shown[:100]}` is in two entries", code="duplicate")
+
+
+def _twice(texts: list[str]) -> set[str]:
+    seen, twice = {""}, set[str]()
+    for text in texts:
+        (twice if text and text in seen else seen).add(text)
+    return twice
 
 
 def addresses_of(planned: list[Planned]) -> dict[str, str]:
-    """fullUrl (and, of a RESTful one, its relative form) → the address the entry will have."""
-    found: dict[str, str] = {}
-    for entry in planned:
-        if entry.method not in ("POST", "PUT") or not entry.full_url:
-            continue
-        address = entry.address if entry.method == "POST" else entry.url
-        found[entry.full_url] = address
-        rest = _REST.search(entry.full_url)
-        if rest and entry.method == "POST":
-            found.setdefault(rest[1], address)
-    return found
-
-
-def resolved(value: Any, addresses: Mapping[str, str], base: str) -> Any:
-    """`value` with references to entries in place of their fullUrls; the address of a document's
-    bytes becomes absolute.
-    """
-    if isinstance(value, list):
-        return [resolved(item, addresses, base) for item in value]
-    if not isinstance(value, dict):
-        return value
-    made = {name: resolved(item, addresses, base) for name, item in value.items()}
-    reference = made.get("reference")
-    if isinstance(reference, str) and reference in addresses:
-        made["reference"] = addresses[reference]
-    url = made.get("url")
-    if isinstance(url, str) and url in addresses and "extension" not in made:
-        made["url"] = f"{base}/{addresses[url]}"
-    return made
+    """fullUrl → the address the entry has, or will have."""
+    return {
+        entry.full_url: entry.address
+        for entry in planned
+        if entry.method in ("POST", "PUT") and entry.full_url and entry.address
+    }

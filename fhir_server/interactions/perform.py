@@ -3,16 +3,13 @@
 https://hl7.org/fhir/R4/http.html
 """
 
-from typing import Callable
-
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions import capabilities, read, search, transaction, write
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.desk import Admit, Perform
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.subsetted import cut
 from fhir_server.storage.writing import Writing
-
-Perform = Callable[[Call, Writing, Route, Context], Reply]
 
 
 def _traced(perform: Perform) -> Perform:
@@ -37,8 +34,10 @@ _OWN: dict[str, Perform] = {
     "create": write.create,
     "update": write.update,
     "patch": write.patch,
+    "conditional-update": write.conditional_update,
     "conditional-patch": write.conditional_patch,
     "delete": write.delete,
+    "conditional-delete": write.conditional_delete,
 }
 SINGLE = {interaction: _traced(perform) for interaction, perform in _OWN.items()}
 # One statement reads and leaves its trace (`Repository.read`, `search`); all others are several.
@@ -46,7 +45,7 @@ IN_ONE_STATEMENT = frozenset({"read", "search-type", "capabilities"})
 
 
 def perform(
-    call: Call, stored: Writing, route: Route, context: Context, admit: transaction.Admit
+    call: Call, stored: Writing, route: Route, context: Context, admit: Admit
 ) -> Reply:
     """Do what `route` says; `admit` is asked again for each entry of a Bundle."""
     if route.interaction == "transaction":
@@ -57,4 +56,6 @@ def perform(
         )
     if route.interaction == "capabilities":
         return cut(call, route, lambda: capabilities.capabilities(context))
-    return SINGLE[route.interaction](call, stored, route, context)
+    reply = SINGLE[route.interaction](call, stored, route, context)
+    stored.settle()
+    return reply

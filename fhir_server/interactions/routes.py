@@ -16,7 +16,13 @@ ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 ROUTES: dict[str, dict[str, str]] = {
     "": {"POST": "transaction"},
     "metadata": {"GET": "capabilities"},
-    "[type]": {"GET": "search-type", "POST": "create", "PATCH": "conditional-patch"},
+    "[type]": {
+        "GET": "search-type",
+        "POST": "create",
+        "PUT": "conditional-update",
+        "PATCH": "conditional-patch",
+        "DELETE": "conditional-delete",
+    },
     "[type]/_search": {"POST": "search-type"},
     "[type]/[id]": {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"},
     "[type]/[id]/_history": {"GET": "history-instance"},

@@ -3,38 +3,40 @@
 https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping
-from urllib.parse import parse_qsl, unquote
+from typing import Any, Mapping
+from urllib.parse import parse_qsl
 
 from fhir_server.audit.note import note_of
 from fhir_server.fhir import json_format
-from fhir_server.fhir.bundle import Entry, bundle
-from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, TooLarge, Unprocessable
-from fhir_server.interactions import documents
-from fhir_server.interactions.body import check, check_ins, read_body
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.entries import (
-    Planned,
-    addresses_of,
-    plan,
-    refuse_overlap,
-    resolved,
+from fhir_server.fhir.outcome import (
+    BadRequest,
+    Conflict,
+    FhirError,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
 )
-from fhir_server.interactions.routes import Route, match
+from fhir_server.interactions import conditional
+from fhir_server.interactions.body import check, read_body
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.desk import Admit, Desk, Perform
+from fhir_server.interactions.entries import Planned, addresses_of, plan, refuse_overlap
+from fhir_server.interactions.links import Links, linked, root_of
+from fhir_server.interactions.responses import of
+from fhir_server.interactions.routes import match
 from fhir_server.interactions.search import named
-from fhir_server.interactions.write import create_one
+from fhir_server.interactions.write import chosen_id, known, nothing_to_delete, visible
+from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.rows import Named
-from fhir_server.storage.writing import Draft, Writing, Written
+from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
-Perform = Callable[[Call, Writing, Route, Context], Reply]
-Admit = Callable[[Call, Route], None]
+# The order of what writes; what reads comes last.
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 
-ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
-STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
+# Type and text of a reference by search → the address it was resolved to, and by which entry.
+Found = dict[tuple[str, str], tuple[str, Planned]]
 
 
 def bundle_of_requests(
@@ -55,8 +57,8 @@ def bundle_of_requests(
     batch = draft.resource["type"] == "batch"
     check(_envelope(draft.resource) if batch else draft.resource, call, context)
     planned = [plan(entry, n, context) for n, entry in enumerate(entries)]
-    desk = Desk(call, stored, context, performs, admit)
-    return desk.batch(planned) if batch else desk.transaction(planned)
+    kind = Batch if batch else Transaction
+    return kind(call, stored, context, performs, admit).done(planned)
 
 
 def _envelope(bundle: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,17 +81,10 @@ def _without_resource(entry: Any) -> Any:
     return {name: value for name, value in entry.items() if name != "resource"}
 
 
-@dataclass
-class Desk:
-    """Where the entries of one Bundle are done."""
+class Batch(Desk):
+    """Each entry for itself."""
 
-    call: Call
-    stored: Writing
-    context: Context
-    performs: Mapping[str, Perform]
-    admit: Admit
-
-    def batch(self, planned: list[Planned]) -> Reply:
+    def done(self, planned: list[Planned]) -> Reply:
         """Each entry for itself, in its savepoint; a refusal is answered and noted, and stops
         nothing.
         """
@@ -97,11 +92,12 @@ class Desk:
         for entry in planned:
             try:
                 with self.stored.savepoint():
-                    replies.append(self._alone(entry))
+                    replies.append(self.alone(entry))
+                    self.stored.settle()
             except FhirError as refusal:
                 self._note_refusal(entry, refusal)
                 replies.append(Reply(refusal.status, json_format.write(refusal.outcome())))
-        return self._answer("batch-response", replies)
+        return self.answer("batch-response", planned, replies)
 
     def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:
         path, _, query = entry.url.partition("?")
@@ -120,172 +116,139 @@ class Desk:
         self.stored.next_trace()
         self.stored.note_refusal(note, touched, refusal)
 
-    def transaction(self, planned: list[Planned]) -> Reply:
+
+class Transaction(Desk):
+    """All or nothing."""
+
+    def done(self, planned: list[Planned]) -> Reply:
         """All entries in the order of the standard, or none: the first refusal names its entry."""
+        refuse_overlap(planned)
+        self._settle_conditions(planned)
         refuse_overlap(planned)
         addresses = addresses_of(planned)
         for entry in planned:
-            entry.resource = resolved(entry.resource, addresses, self.context.base)
-            if entry.id_:
+            links = Links(addresses, self.context.base, root_of(entry.full_url) or self.root)
+            entry.resource = linked(entry.resource, links)
+            if entry.method in ("POST", "PUT") and entry.id_:
                 self.stored.created.add((entry.type_, entry.id_))
-        replies: dict[int, Reply] = {}
-        for entry in sorted(planned, key=lambda entry: ORDER.get(entry.method, 4)):
-            if entry.place in replies:
-                continue
-            try:
-                replies |= (
-                    self._post(entry, planned)
-                    if entry.method == "POST"
-                    else {entry.place: self._alone(entry)}
-                )
-            except FhirError as refusal:
-                raise _at(refusal, entry.place) from refusal
-        return self._answer("transaction-response", [replies[n] for n in range(len(planned))])
+        writes = [entry for entry in planned if entry.method in ORDER]
+        self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
+        self._write([entry for entry in writes if ORDER[entry.method] > 0], planned)
+        self._do([entry for entry in planned if entry.method not in ORDER], planned)
+        self.stored.settle()
+        replies = [self.replies[n] for n in range(len(planned))]
+        return self.answer("transaction-response", planned, replies)
 
-    def _alone(self, entry: Planned) -> Reply:
-        call = self._call(entry)
-        route = match(call)
-        self.admit(call, route)
-        if route.interaction not in self.performs:
-            raise BadRequest(f"`{entry.url[:100]}` cannot be an entry", code="not-supported")
-        self.stored.next_trace()
-        return self.performs[route.interaction](call, self.stored, route, self.context)
+    @property
+    def root(self) -> str:
+        return f"{self.context.base}/"
 
-    def _call(self, entry: Planned) -> Call:
-        path, _, query = entry.url.partition("?")
-        path, body, headers = unquote(path), b"", dict(entry.headers)
-        if entry.resource:
-            body, headers["content-type"] = (
-                json_format.write(entry.resource),
-                "application/fhir+json",
-            )
-        if entry.resource.get("resourceType") == "Binary" and entry.method == "PATCH":
-            check(entry.resource, Call(entry.method, path), self.context)
-            binary = documents.binary_draft(entry.resource)
-            body, headers["content-type"] = binary.data or b"", binary.media
-        headers["prefer"] = self.call.header("prefer") or "return=minimal"
-        headers["accept"] = "application/fhir+json"
-        return Call(entry.method, path, query, headers, body)
-
-    def _post(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Create one entry; a DocumentReference together with the Binary of the same Bundle that
-        holds its bytes.
+    def _settle_conditions(self, planned: list[Planned]) -> None:
+        """What the conditions find before anything is done; from here on such an entry is about
+        that resource, or about a new one.
         """
-        call = self._call(entry)
-        route = match(call)
-        self.admit(call, route)
-        if route.interaction != "create" or entry.headers.get("if-none-exist"):
-            return {entry.place: self._alone(entry)}
-        if entry.resource.get("resourceType") != entry.type_:
-            raise BadRequest(f"the resource of the entry is no `{entry.type_}`", code="invalid")
-        self.stored.next_trace()
-        if not self.context.policed:
-            return {entry.place: self._created(self._create(entry), entry)}
-        if entry.type_ == "Binary":
-            return self._binary(entry, planned)
-        if entry.type_ == "DocumentReference" and (bytes_ := self._bytes_of(entry, planned)):
-            return self._document(entry, bytes_)
-        check_ins(entry.resource, self.context)
-        return {entry.place: self._created(self._create(entry), entry)}
+        asking = [entry for entry in planned if entry.asks]
+        for entry in asking:
+            with of(entry):
+                route = match(self.call_of(entry))  # a path that is none is told first
+                text = entry.asks.removeprefix("?")
+                entry.condition = conditional.read(route.type_, text, self.stored, self.context)
+        held = [e.condition for e in asking if e.condition and e.method in ("POST", "PUT")]
+        conditional.hold(held, self.stored)
+        for entry in asking:
+            with of(entry):
+                self._settle_condition(entry)
 
-    def _create(self, entry: Planned) -> Written:
-        is_binary = entry.type_ == "Binary"
-        draft = documents.binary_draft(entry.resource) if is_binary else Draft(entry.resource)
-        return create_one(draft, self.stored, self.context, entry.id_)
+    def _settle_condition(self, entry: Planned) -> None:
+        assert entry.condition is not None
+        found = entry.match = conditional.one(entry.condition, self.stored)
+        if entry.method == "PUT":
+            entry.id_ = chosen_id(entry.resource, found)
+            if found is None and entry.id_ and visible(self.stored, entry.type_, entry.id_):
+                raise Conflict(f"`{entry.address}` does not meet `{entry.asks[:100]}`")
+        elif found is not None:
+            entry.id_ = found.id_
+        if entry.method == "POST":
+            return
+        self.admit(call := self.call_of(entry), match(call))
+        if entry.id_:
+            entry.url = entry.address
+        if entry.method == "PUT" and entry.id_:
+            entry.resource = entry.resource | {"id": entry.id_}
+        elif entry.method == "PUT":
+            entry.url, entry.id_ = entry.type_, self.context.new_id()
 
-    def _created(self, done: Written, entry: Planned) -> Reply:
-        version = done.version
-        note = self.context.note(self.call, "create", version.type_, version.id_, status=201)
-        self.stored.note(note, [(done.record, done.rules)])
-        return self._reply(done)
+    def _write(self, entries: list[Planned], planned: list[Planned]) -> None:
+        """What creates and changes. A reference by search may find what another entry makes, so
+        that who waits for one comes after; in the end each finds the one it was resolved to.
+        """
+        found: Found = {}
+        waiting = entries
+        while waiting:
+            missing: dict[int, str] = {}
+            for entry in waiting:
+                with of(entry):
+                    text = self._resolve(entry, found)
+                if text:
+                    missing[entry.place] = text
+                else:
+                    self._do([entry], planned)
+            later = [entry for entry in waiting if entry.place in missing]
+            if len(later) == len(waiting):
+                with of(later[0]):
+                    raise nothing_there(missing[later[0].place])
+            waiting = later
+        for (type_, text), (address, entry) in found.items():
+            with of(entry):
+                if conditional.target(text, type_, self.stored, self.context) != address:
+                    raise PreconditionFailed(f"`{text[:100]}` finds something else in the end")
 
-    def _reply(self, done: Written) -> Reply:
-        version = done.version
-        headers = {
-            "Location": f"{self.context.base}/{version.address}/_history/{version.version}",
-            "ETag": version.etag,
-            "Last-Modified": version.last_updated,
-        }
-        representation = prefer(self.call).get("return") == "representation"
-        return Reply(201, self.stored.shown([version])[0] if representation else b"", headers)
+    def _resolve(self, entry: Planned, found: Found) -> str:
+        """Put addresses in place of the references by search of one entry; the first that finds
+        nothing yet, "" when all do.
+        """
+        context, resource = self.context, entry.resource
+        if not r4().is_resource(str(resource.get("resourceType"))):
+            return ""
+        wanted = list(conditional.references(resource, base=context.base, policed=context.policed))
+        for text, type_ in wanted:
+            if (type_, text) not in found:
+                address = conditional.target(text, type_, self.stored, context)
+                if address is None:
+                    return text
+                found[type_, text] = address, entry
+        addresses = {text: found[type_, text][0] for text, type_ in wanted}
+        entry.resource = conditional.pointed(resource, addresses) if wanted else resource
+        return ""
 
-    def _bytes_of(self, entry: Planned, planned: list[Planned]) -> Planned | None:
-        urls = {
-            content.get("attachment", {}).get("url")
-            for content in entry.resource.get("content", ())
-        }
-        for other in planned:
-            if (
-                other.type_ == "Binary"
-                and other.method == "POST"
-                and f"{self.context.base}/{other.address}" in urls
-            ):
-                return other
-        return None
+    def _do(self, entries: list[Planned], planned: list[Planned]) -> None:
+        order = sorted(entries, key=_order)
+        for entry in order:
+            if entry.place in self.replies:
+                continue
+            with of(entry):
+                self.replies |= self._one(entry, planned)
 
-    def _document(self, entry: Planned, bytes_: Planned) -> dict[int, Reply]:
-        """ITI-65: metadata and bytes of one document."""
-        binary = documents.binary_draft(bytes_.resource)
-        attachment = entry.resource["content"][0]["attachment"]
-        if "contentType" in attachment and attachment["contentType"] != binary.media:
-            raise Unprocessable(
-                f"`{attachment['contentType']}` is not the type of the Binary, which is "
-                f"`{binary.media}`",
-                code="value",
-                expression="DocumentReference.content[0].attachment.contentType",
-            )
-        attachment["contentType"] = binary.media
-        document, content = documents.deposit(
-            entry.resource,
-            binary.data or b"",
-            self.stored,
-            self.context,
-            binary_id=bytes_.id_,
-            document_id=entry.id_,
-        )
-        return {entry.place: self._created(document, entry), bytes_.place: self._reply(content)}
+    def _one(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
+        if entry.method == "POST" and entry.match is not None:
+            call = self.call_of(entry)
+            self.admit(call, match(call))
+            self.stored.next_trace()
+            return {entry.place: known(call, entry.match, self.stored, self.context)}
+        if entry.method == "POST" or (entry.method == "PUT" and "/" not in entry.url):
+            return self.post(entry, planned)
+        if entry.condition and entry.match is None and entry.method in ("PATCH", "DELETE"):
+            self.stored.next_trace()
+            return {entry.place: self._nothing(entry)}
+        return {entry.place: self.alone(entry)}
 
-    def _binary(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Bytes whose document has not been done yet: do the document, which does them."""
-        for other in planned:
-            if (
-                other.type_ == "DocumentReference"
-                and other.method == "POST"
-                and self._bytes_of(other, planned) is entry
-            ):
-                call = self._call(other)
-                self.admit(call, match(call))
-                return self._document(other, entry)
-        raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
-
-    def _answer(self, kind: str, replies: list[Reply]) -> Reply:
-        entries = [Entry("", *_response(reply)) for reply in replies]
-        return Reply(200, bundle(kind, entries, id_=self.context.new_id()))
-
-
-def _response(reply: Reply) -> tuple[bytes, dict[str, Any]]:
-    response: dict[str, Any] = {"status": STATUS.get(reply.status, str(reply.status))}
-    # A PATCH has a location too: MHD's answer wants one of every entry.
-    names = {"Location": "location", "Content-Location": "location", "ETag": "etag"}
-    for header, name in names.items():
-        if header in reply.headers:
-            response[name] = reply.headers[header]
-    if reply.status >= 400:
-        response["outcome"] = json_format.read(reply.text)
-        return b"", {"response": response}
-    return reply.text, {"response": response}
+    def _nothing(self, entry: Planned) -> Reply:
+        if entry.method == "PATCH":
+            raise NotFound("nothing meets the criterion")
+        return nothing_to_delete(self.call_of(entry), self.context)
 
 
-def _at(refusal: FhirError, place: int) -> FhirError:
-    """The same refusal, saying which entry it is about."""
-    issues = refusal.issues or (
-        Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),
-    )
-    root = f"Bundle.entry[{place}].resource"
-    located = tuple(
-        replace(issue, expression=root + issue.expression[len(issue.expression.split(".")[0]) :])
-        for issue in issues
-    )
-    return type(refusal)(
-        refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record
-    )
+def _order(entry: Planned) -> tuple[int, str, int]:
+    """By address, so that two transactions wait for each other's rows in one order."""
+    address = entry.address if entry.method in ("PUT", "PATCH", "DELETE") else ""
+    return ORDER.get(entry.method, 9), address, entry.place

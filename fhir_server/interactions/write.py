@@ -1,15 +1,17 @@
-"""Create, update, patch and delete one resource.
+"""Create, update, patch and delete one resource, by its address or by a condition.
 
 https://hl7.org/fhir/R4/http.html#create, #update, #patch, #delete
 """
 
 from dataclasses import replace
+from typing import Any
 
 from fhir_server.fhir import json_format
 from fhir_server.fhir.formats import PATCHES, split
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     BadRequest,
+    Conflict,
     Forbidden,
     Gone,
     NotAllowed,
@@ -17,14 +19,19 @@ from fhir_server.fhir.outcome import (
     PreconditionFailed,
 )
 from fhir_server.fhir.patch import fhirpath_patch, json_patch
-from fhir_server.interactions import documents
-from fhir_server.interactions.answer import check_if_match, resource_text, version_headers, written
+from fhir_server.interactions import conditional, documents
+from fhir_server.interactions.answer import (
+    answered,
+    check_if_match,
+    deleted,
+    resource_text,
+    version_headers,
+    written,
+)
 from fhir_server.interactions.body import check, check_whole, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.records import with_closing
 from fhir_server.interactions.routes import Route
-from fhir_server.interactions.search import named, parameters, read_query
-from fhir_server.search.query import EVERYTHING
 from fhir_server.storage.content import content_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.version import Version
@@ -32,20 +39,44 @@ from fhir_server.storage.writing import Draft, Writing, Written
 
 
 def create(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    """POST: 201; with `If-None-Exist` 200 when what it asks for is there already."""
     if call.header("if-none-exist"):
-        raise PreconditionFailed("conditional create is not offered here", code="not-supported")
+        condition = conditional.read(route.type_, call.header("if-none-exist"), stored, context)
+        conditional.hold([condition], stored)
+        version = conditional.one(condition, stored)
+        if version is not None:
+            return known(call, version, stored, context)
     if route.type_ == "Binary":
-        done = documents.create_binary(call, stored, context)
-    else:
-        draft = read_body(call, context)
-        _check_type(draft, route.type_)
-        check(draft.resource, call, context)
-        done = create_one(draft, stored, context)
+        return _made(call, documents.create_binary(call, stored, context), stored, context)
+    draft = read_body(call, context)
+    _check_type(draft, route.type_)
+    check(draft.resource, call, context)
+    draft = with_references(draft, stored, context)
+    return _made(call, create_one(draft, stored, context), stored, context)
+
+
+def known(call: Call, version: Version, stored: Writing, context: Context) -> Reply:
+    """200 with the address of what need not be created."""
     stored.note(
-        context.note(call, "create", route.type_, done.version.id_, status=201),
-        [(done.record, done.rules)],
+        context.note(call, "create", version.type_, version.id_), [(version.record, version.rules)]
     )
-    return written(call, done, context.base, stored.shown([done.version])[0])
+    text = stored.shown([version])[0]
+    return answered(call, version, 200, context.base, text, where="Location")
+
+
+def _made(
+    call: Call, done: Written, stored: Writing, context: Context, interaction: str = "create"
+) -> Reply:
+    version = done.version
+    note = context.note(call, interaction, version.type_, version.id_, status=201)
+    stored.note(note, [(done.record, done.rules)])
+    return written(call, done, context.base, stored.shown([version])[0])
+
+
+def with_references(draft: Draft, stored: Writing, context: Context) -> Draft:
+    """The draft with its references by search replaced by what they find."""
+    found = conditional.resolved(draft.resource, stored, context)
+    return draft if found is None else replace(draft, resource=found, text=b"")
 
 
 def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -> Written:
@@ -78,9 +109,7 @@ def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply
     """PUT: 200, or 201 where clients may choose ids; NotAllowed on an id the caller does not see
     (contract 7).
     """
-    binary = route.type_ == "Binary"
-    draft = documents.binary_body(call, context, route.id_) if binary else read_body(call, context)
-    _check_type(draft, route.type_)
+    draft = _put_body(call, route, stored, context)
     if draft.resource.get("id") != route.id_:
         raise BadRequest(
             f"the id in the body is not `{route.id_}`",
@@ -88,16 +117,72 @@ def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply
             expression=f"{route.type_}.id",
         )
     current = visible(stored, route.type_, route.id_)
+    return put(call, draft, current, route.id_, stored, context)
+
+
+def _put_body(call: Call, route: Route, stored: Writing, context: Context) -> Draft:
+    binary = route.type_ == "Binary"
+    draft = documents.binary_body(call, context, route.id_) if binary else read_body(call, context)
+    _check_type(draft, route.type_)
+    return draft
+
+
+def put(
+    call: Call,
+    draft: Draft,
+    current: Version | None,
+    id_: str,
+    stored: Writing,
+    context: Context,
+) -> Reply:
+    """Put `draft` in place of `current`, or at `id_` when there is none or it is deleted."""
     if current is None or current.deleted:
-        return _put_new(call, draft, current, stored, route, context)
+        return _put_new(call, draft, current, id_, stored, context)
+    if call.header("if-none-match") == "*":
+        raise PreconditionFailed(f"`{current.address}` exists already")
     check_if_match(call, current)
     check(draft.resource, call, context)
     check_whole(draft.resource)
+    draft = with_references(draft, stored, context)
     if draft.type_ == "Patient" and context.policed:
         draft = with_closing(content_of(current.body), draft, context.now)
     done = stored.update(current, draft)
-    stored.note(context.note(call, "update", route.type_, route.id_), [(done.record, done.rules)])
+    stored.note(
+        context.note(call, "update", current.type_, current.id_), [(done.record, done.rules)]
+    )
     return written(call, done, context.base, stored.shown([done.version])[0])
+
+
+def conditional_update(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    """PUT by a search: creates what is not there, changes the one that is, 412 for several."""
+    condition = conditional.read(route.type_, call.query, stored, context)
+    conditional.hold([condition], stored)
+    draft = _put_body(call, route, stored, context)
+    version = conditional.one(condition, stored)
+    id_ = chosen_id(draft.resource, version)
+    if version is None and not id_:
+        _refuse_version(call)
+        check(draft.resource, call, context)
+        draft = with_references(draft, stored, context)
+        return _made(call, create_one(draft, stored, context), stored, context, "update")
+    if version is None and visible(stored, route.type_, id_) is not None:
+        raise Conflict(f"`{route.type_}/{id_}` does not meet `{condition.text[:100]}`")
+    return put(call, draft, version, id_, stored, context)
+
+
+def chosen_id(resource: dict[str, Any], version: Version | None) -> str:
+    """The id that a conditional update is of; "" for one the server gives.
+
+    BadRequest when the body has another than what was found.
+    """
+    id_ = str(resource.get("id", ""))
+    if version is not None and id_ not in ("", version.id_):
+        raise BadRequest(
+            f"the id in the body is `{id_[:100]}`, what meets the condition is `{version.address}`",
+            code="invalid",
+            expression=f"{version.type_}.id",
+        )
+    return version.id_ if version is not None else id_
 
 
 def visible(stored: Writing, type_: str, id_: str) -> Version | None:
@@ -112,25 +197,26 @@ def _put_new(
     call: Call,
     draft: Draft,
     current: Version | None,
+    id_: str,
     stored: Writing,
-    route: Route,
     context: Context,
 ) -> Reply:
-    if context.policed and not stored.chooses_ids(route.type_):
+    if context.policed and not stored.chooses_ids(draft.type_):
         raise NotAllowed(
             "ids are given by the server: use POST", headers={"Allow": "GET, HEAD, PATCH, DELETE"}
         )
+    _refuse_version(call)
+    check(draft.resource, call, context)
+    draft = with_references(draft, stored, context)
+    done = stored.create(draft, id_) if current is None else stored.revive(current, draft)
+    return _made(call, done, stored, context, "update")
+
+
+def _refuse_version(call: Call) -> None:
     if call.header("if-match"):
         raise PreconditionFailed(
             f"there is no version `{call.header('if-match')[:100]}` of this resource"
         )
-    check(draft.resource, call, context)
-    done = stored.create(draft, route.id_) if current is None else stored.revive(current, draft)
-    stored.note(
-        context.note(call, "update", route.type_, route.id_, status=201),
-        [(done.record, done.rules)],
-    )
-    return written(call, done, context.base, stored.shown([done.version])[0])
 
 
 def patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -139,18 +225,8 @@ def patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
 
 def conditional_patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """PATCH by a search: 404 for none, 412 for several."""
-    pairs = parameters(call)
-    query = read_query(pairs, route.type_, call, context, stored)
-    if query.where == EVERYTHING:
-        raise BadRequest("a conditional PATCH needs a criterion", code="required")
-    query = replace(query, count=1, cursor="")  # what is found, whatever page was asked for
-    found = stored.search(query, named(pairs, route.type_, context))
-    if found.total != 1:
-        many = PreconditionFailed(
-            f"{found.total} resources meet the criterion", code="multiple-matches"
-        )
-        raise many if found.total else NotFound("nothing meets the criterion")
-    return _patched(call, found.versions[0], stored, context)
+    version = conditional.exactly_one(route.type_, call.query, stored, context)
+    return _patched(call, version, stored, context)
 
 
 def _patched(call: Call, current: Version, stored: Writing, context: Context) -> Reply:
@@ -195,15 +271,41 @@ def patched_content(
 
 
 def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
-    """204, also when it is deleted already."""
+    """204, also when it is deleted already, or was never there."""
     try:
         current = stored.read(route.type_, route.id_)
     except Gone:
-        return Reply(204)
+        return deleted(call, None)
+    except NotFound:
+        return nothing_to_delete(call, context)
+    return _deleted(call, current, stored, context)
+
+
+def conditional_delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    """DELETE by a search: what it finds is deleted if it is one, 412 for several."""
+    condition = conditional.read(route.type_, call.query, stored, context)
+    current = conditional.one(condition, stored)
+    if current is None:
+        return nothing_to_delete(call, context)
+    return _deleted(call, current, stored, context)
+
+
+def nothing_to_delete(call: Call, context: Context) -> Reply:
+    """Deleting what is not there has succeeded; in a medical record the mistake is told (404), in
+    the same words for what is hidden.
+    """
+    if context.policed:
+        raise NotFound("there is nothing to delete")
+    return deleted(call, None)
+
+
+def _deleted(call: Call, current: Version, stored: Writing, context: Context) -> Reply:
+    if not current.full:
+        raise Forbidden(NO_ACCESS, record=current.record)
     check_if_match(call, current)
     done = stored.delete(current)
     stored.note(
-        context.note(call, "delete", route.type_, route.id_, status=204),
+        context.note(call, "delete", current.type_, current.id_, status=204),
         [(done.record, done.rules)],
     )
-    return Reply(204, headers={"ETag": done.version.etag})
+    return deleted(call, done.version)

@@ -5,7 +5,7 @@ ones.
 every version.
 """
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
 from fhir_server.fhir.reference import DOCUMENTS
 
@@ -142,15 +142,3 @@ def minimal_patient(patient: Resource, extensions: frozenset[str]) -> dict[str, 
         {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
     ]
     return kept | {"meta": meta}
-
-
-def walk_references(value: Any) -> Iterator[dict[str, Any]]:
-    """Every Reference element below `value`, in document order."""
-    if isinstance(value, dict):
-        if isinstance(value.get("reference"), str):
-            yield value
-        for item in value.values():
-            yield from walk_references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from walk_references(item)

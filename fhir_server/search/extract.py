@@ -3,10 +3,11 @@
 https://hl7.org/fhir/R4/search.html#2.21.1.1
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_server.fhir.reference import Local, parse, texts
 from fhir_server.search.parameters import parameters
 from fhir_server.search.rows import Rows
 from fhir_server.search.types import READ
@@ -25,7 +26,8 @@ class Index:
     `numbers`: parameter, low, high: half-open (a plain number ends at the next float, so that
     `query.holds` reads both); a quantity is there once under its parameter and once under the
     number of each spelling of its unit.
-    `references`: parameter, target type, target id of each literal reference to this server.
+    `references`: parameter, target type, target id of each literal reference to this server; those
+    that no parameter speaks of have ELSEWHERE for a parameter.
     `tokens`: parameter, least code of a token parameter, lower case, cut at 200 characters: for
     sorting alone.
     """
@@ -38,6 +40,9 @@ class Index:
     tokens: tuple[tuple[int, str], ...] = ()
 
 
+ELSEWHERE = 0
+
+
 def extract(resource: Mapping[str, Any], *, base: str) -> Index:
     """The rows of `resource`; absolute references to `base`, this server's address, are its own."""
     rows = Rows(base)
@@ -46,6 +51,9 @@ def extract(resource: Mapping[str, Any], *, base: str) -> Index:
         if items:
             rows.keys.add(parameter.present)
             READ[parameter.type](parameter, items, rows)
+    known = {(type_, id_) for _, type_, id_ in rows.references}
+    others = [a for a in _addresses(resource, base) if a not in known]
+    rows.references += [(ELSEWHERE, type_, id_) for type_, id_ in others]
     return Index(
         keys=frozenset(rows.keys),
         strings=tuple(dict.fromkeys(rows.strings)),
@@ -54,3 +62,16 @@ def extract(resource: Mapping[str, Any], *, base: str) -> Index:
         references=tuple(dict.fromkeys(rows.references)),
         tokens=tuple(rows.tokens.items()),
     )
+
+
+def _addresses(resource: Mapping[str, Any], base: str) -> Iterator[tuple[str, str]]:
+    """Type and id of each resource of this server that a Reference leads to, and of the bytes of a
+    document.
+    """
+    for text in texts(resource):
+        try:
+            reference = parse(text, base=base)
+        except ValueError:
+            continue
+        if isinstance(reference, Local):
+            yield reference.type_, reference.id_

@@ -9,15 +9,16 @@ from hashlib import blake2b
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
+from fhir_server.fhir.reference import DOCUMENTS, texts
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
-from fhir_server.storage.content import byte_addresses, local, reference_texts
+from fhir_server.storage.content import byte_addresses, local
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
-from fhir_server.storage.read import facts_of
+from fhir_server.storage.read import facts_of, referring
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
@@ -219,15 +220,28 @@ class Checking(Repository):
     def _check_references(
         self, resource: Mapping[str, Any], before: Mapping[str, Any] | None
     ) -> None:
-        known = set(reference_texts(before)) if before else set[str]()
+        known = set(texts(before)) if before else set[str]()
         wanted = {
             (target.type_, target.id_): text
-            for text in reference_texts(resource)
+            for text in texts(resource)
             if text not in known and (target := local(text, self.house.base)) is not None
         }
         unknown = set(wanted) - self.created
         for address in sorted(unknown - self.visible(unknown)):
             raise nothing_there(wanted[address])
+
+    def settle(self) -> None:
+        """At the end of a request: Conflict when what it deleted is still referred to, as far as
+        the caller sees. With the policy on documents are taken out all the same (R.1111-49): who
+        refers to them shows nothing of them any more.
+        """
+        gone, self.deleted = self.deleted, set()
+        for type_, id_ in sorted(gone) if self.enforce else ():
+            if self.house.rules and type_ in DOCUMENTS:
+                continue
+            if seen := self.visible(referring(self.session, type_, id_)):
+                by = "/".join(min(seen))
+                raise Conflict(f"`{by}` refers to `{type_}/{id_}`")
 
     def is_holder(self, record: int, ins: str) -> bool:
         """Whether the holder of this record has this INS (`system|value`)."""

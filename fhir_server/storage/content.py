@@ -1,11 +1,10 @@
 """What storage reads out of a resource's content."""
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
 from fhir_server.fhir.dates import EARLIEST, interval
 from fhir_server.fhir.json_format import read
 from fhir_server.fhir.reference import Local, parse
-from fhir_server.policy.redaction import walk_references
 
 Resource = Mapping[str, Any]
 
@@ -24,15 +23,6 @@ def local(text: str, base: str) -> Local | None:
     except ValueError:
         return None
     return reference if isinstance(reference, Local) else None
-
-
-def reference_texts(resource: Resource) -> Iterator[str]:
-    """Every literal reference of a resource, and the addresses of a document's bytes."""
-    for reference in walk_references(resource):
-        yield reference["reference"]
-    if resource["resourceType"] == "DocumentReference":
-        for content in resource.get("content", ()):
-            yield content.get("attachment", {}).get("url", "")
 
 
 def byte_addresses(document: Resource, base: str) -> list[tuple[str, str]]:

@@ -64,6 +64,8 @@ class Opened:
     # Made, or found to be there, in this request: may be referred to.
     created: set[tuple[str, str]] = field(default_factory=set)
     authors: set[tuple[int, str]] = field(default_factory=set)
+    # Deleted in this request: at its end nothing may refer to them.
+    deleted: set[tuple[str, str]] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         return self
@@ -237,6 +239,7 @@ class Opened:
         except BaseException:
             self.standings.clear()
             self.authors.clear()
+            self.deleted.clear()
             raise
 
     def next_trace(self) -> None:

@@ -131,3 +131,15 @@ def facts_of(session: Session, type_: str, id_: str) -> tuple[str, bool, int, bo
     )
     owners, masked, veiled_until, secret = rows[0]
     return owners, bool(masked), int(veiled_until), bool(secret)
+
+
+def referring(session: Session, type_: str, id_: str) -> list[tuple[str, str]]:
+    """Type and id of resources that refer to this one, whoever asks, a thousand at most: to be
+    looked at through visible rows. A trace names what was, and holds nothing.
+    """
+    text = (
+        "SELECT DISTINCT d.type, d.id FROM reference f JOIN resource d ON d.pk = f.pk WHERE NOT "
+        "d.deleted AND f.target_type = :type AND f.target_id = :id"
+        " AND d.type <> 'AuditEvent' LIMIT 1000"
+    )
+    return [(row[0], row[1]) for row in session.rows(text, {"type": type_, "id": id_})]

@@ -222,6 +222,7 @@ class Writing(Checking):
         acts = removal(content_of(current.body)) if self.house.rules else ()
         facts = self.facts_of(current)
         rules = self.permit(acts, self._standing_of(current), self._known(current.type_, facts))
+        self.deleted.add((current.type_, current.id_))
         return self._erase(current, facts, rules)
 
     def _erase(self, current: Version, facts: Facts, rules: str) -> Written:

@@ -97,10 +97,14 @@ def test_what_it_says_of_versions_and_conditions_holds(plain: House) -> None:
     assert (said["versioning"], said["readHistory"]) == ("versioned", True)
     assert said["conditionalRead"] == "not-match"
     assert plain.get(f"Basic/{id_}", if_none_match='W/"1"').status == 304
-    assert said["conditionalCreate"] is False and said["conditionalUpdate"] is False
-    assert plain.call("PUT", "Basic", None, {"resourceType": "Basic"}, query="code=x").status == 405
-    assert said["conditionalDelete"] == "not-supported"
-    assert plain.call("DELETE", "Basic", query="code=x").status == 405
+    body = {"resourceType": "Basic", "code": {"coding": [{"code": "capable"}]}}
+    assert said["conditionalCreate"] is True and said["conditionalUpdate"] is True
+    assert plain.post("Basic", None, body, if_none_exist="code=capable").status == 201
+    assert plain.post("Basic", None, body, if_none_exist="code=capable").status == 200
+    assert plain.call("PUT", "Basic", None, body, query="code=capable").status == 200
+    assert said["conditionalDelete"] == "single"
+    assert plain.call("DELETE", "Basic", query="code=capable").status == 204
+    assert plain.call("GET", "Basic", query="code=capable").json["total"] == 0
 
 
 @pytest.mark.parametrize(("type_", "name", "kind"), PARAMETERS, ids=lambda value: str(value))

@@ -157,13 +157,6 @@ def test_a_resource_goes_to_the_address_of_its_type(plain: House) -> None:
         assert (answer.status, answer.json["issue"][0]["code"]) == (400, "invalid")
 
 
-def test_conditional_create_is_refused_and_creates_nothing(plain: House) -> None:
-    before = plain.get("Patient?_summary=count").json["total"]
-    answer = plain.post("Patient", None, PATIENT, if_none_exist="identifier=a|b")
-    assert (answer.status, answer.json["issue"][0]["code"]) == (412, "not-supported")
-    assert plain.get("Patient?_summary=count").json["total"] == before
-
-
 def test_a_reference_leads_to_something_stored(plain: House) -> None:
     body = {
         "resourceType": "Observation", "status": "final", "code": {"text": "x"},

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fhir_server.policy.redaction import document_links, minimal_patient, walk_references, without
+from fhir_server.fhir.reference import elements
+from fhir_server.policy.redaction import document_links, minimal_patient, without
 
 A, B = ("DocumentReference", "a"), ("DocumentReference", "b")
 
@@ -152,4 +153,4 @@ def test_references_are_found_wherever_they_stand() -> None:
         "x": [{"y": {"reference": "b", "z": {"reference": "c"}}}],
         "reference": 5,
     }
-    assert [found["reference"] for found in walk_references(resource)] == ["a", "b", "c"]
+    assert [found["reference"] for found in elements(resource)] == ["a", "b", "c"]

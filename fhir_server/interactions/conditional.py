@@ -1,0 +1,136 @@
+"""What a search finds as the subject of a write: none, one, or too many.
+
+https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #cond-patch, #cond-delete; references by
+search: https://hl7.org/fhir/R4/http.html#transaction
+
+A condition is met by what its caller sees; a parameter that is not known is refused, since ignoring
+it would widen what is met.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fhir_server.fhir.http import Call
+from fhir_server.fhir.outcome import BadRequest, NotFound, PreconditionFailed
+from fhir_server.fhir.reference import Conditional, elements, parse
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.search import named, parameters, read_query
+from fhir_server.search.query import EVERYTHING, Query
+from fhir_server.storage.checks import nothing_there
+from fhir_server.storage.place import conditional_patient
+from fhir_server.storage.rows import Named
+from fhir_server.storage.version import Version
+from fhir_server.storage.writing import Writing
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A search that stands for the one resource it finds; `text` as the client wrote it."""
+
+    text: str
+    query: Query
+    named: Named
+
+    @property
+    def name(self) -> str:
+        """The same for two conditions that ask the same."""
+        return f"condition {self.query.type_} {self.query.where!r}"
+
+
+def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
+    """A condition such as `identifier=a|b`, with or without `Type?` before it.
+
+    BadRequest where it has no criterion, or a parameter or value that cannot be read.
+    """
+    bare = text.removeprefix(type_).removeprefix("?")
+    call = Call("GET", type_, bare, {"prefer": "handling=strict"})
+    pairs = parameters(call)
+    query = read_query(pairs, type_, call, context, stored)
+    if query.where == EVERYTHING:
+        raise BadRequest(f"`{text[:100]}` has no criterion", code="required")
+    # What is found, whatever page or order was asked for.
+    query = replace(query, count=1, cursor="", sort=(), summary="", total="")
+    return Condition(text, query, named(pairs, type_, context))
+
+
+def hold(conditions: Iterable[Condition], stored: Writing) -> None:
+    """Wait for whoever else writes under these conditions: of two that would both create, the
+    second finds what the first has made.
+    """
+    for name in sorted({condition.name for condition in conditions}):
+        stored.lock(name)
+
+
+def one(condition: Condition, stored: Writing) -> Version | None:
+    """The resource that meets it, None when there is none; PreconditionFailed for several."""
+    found = stored.search(condition.query, condition.named)
+    if found.total > 1:
+        raise PreconditionFailed(
+            f"{found.total} resources meet `{condition.text[:100]}`", code="multiple-matches"
+        )
+    return found.versions[0] if found.versions else None
+
+
+def exactly_one(type_: str, text: str, stored: Writing, context: Context) -> Version:
+    """NotFound for none, PreconditionFailed for several."""
+    version = one(read(type_, text, stored, context), stored)
+    if version is None:
+        raise NotFound("nothing meets the criterion")
+    return version
+
+
+def references(resource: Resource, *, base: str, policed: bool) -> Iterator[tuple[str, str]]:
+    """The references by search in a resource: text and type, each once.
+
+    Not those inside a stored Bundle, which are its own. With the policy on a subject named by INS
+    is storage's: whose record it is is asked before anything may be read there.
+    """
+    if resource["resourceType"] == "Bundle":
+        return
+    for text in dict.fromkeys(found["reference"] for found in elements(resource)):
+        if "?" not in text or (policed and conditional_patient(text)):
+            continue
+        try:
+            reference = parse(text, base=base)
+        except ValueError:
+            continue
+        if isinstance(reference, Conditional):
+            yield text, reference.type_
+
+
+def resolved(resource: Resource, stored: Writing, context: Context) -> dict[str, Any] | None:
+    """The resource with each reference by search replaced by the address of what it finds; None
+    when it has none.
+
+    Unprocessable when nothing is found, PreconditionFailed for several.
+    """
+    found = {}
+    wanted = references(resource, base=context.base, policed=context.policed)
+    for text, type_ in wanted:
+        address = target(text, type_, stored, context)
+        if address is None:
+            raise nothing_there(text)
+        found[text] = address
+    return pointed(resource, found) if found else None
+
+
+def target(text: str, type_: str, stored: Writing, context: Context) -> str | None:
+    """The address of what a reference by search finds; None when there is none."""
+    query = text.partition("?")[2]
+    version = one(read(type_, query, stored, context), stored)
+    return version.address if version else None
+
+
+def pointed(value: Any, addresses: Mapping[str, str]) -> Any:
+    """`value` with these references replaced."""
+    if isinstance(value, list):
+        return [pointed(item, addresses) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: pointed(item, addresses) for name, item in value.items()}
+    if isinstance(made.get("reference"), str) and made["reference"] in addresses:
+        made["reference"] = addresses[made["reference"]]
+    return made

@@ -100,10 +100,8 @@ def _twice(texts: list[str]) -> set[str]:
     return twice
 
 
-def addresses_of(planned: list[Planned]) -> dict[str, str]:
-    """fullUrl → the address the entry has, or will have."""
-    return {
-        entry.full_url: entry.address
-        for entry in planned
-        if entry.method in ("POST", "PUT") and entry.full_url and entry.address
-    }
+def addresses_of(planned: list[Planned], base: str) -> dict[str, str]:
+    """fullUrl, and the address here → `Type/id` of what each entry makes or changes."""
+    writes = [entry for entry in planned if entry.method in ("POST", "PUT") and entry.address]
+    here = {f"{base}/{entry.address}": entry.address for entry in writes}
+    return here | {entry.full_url: entry.address for entry in writes if entry.full_url}

@@ -125,7 +125,7 @@ class Transaction(Desk):
         refuse_overlap(planned)
         self._settle_conditions(planned)
         refuse_overlap(planned)
-        addresses = addresses_of(planned)
+        addresses = addresses_of(planned, self.context.base)
         for entry in planned:
             links = Links(addresses, self.context.base, root_of(entry.full_url) or self.root)
             entry.resource = linked(entry.resource, links)

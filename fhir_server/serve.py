@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from fhir_server.audit.note import note_of
-from fhir_server.auth.scopes import LETTERS, grants
+from fhir_server.auth.scopes import grants
 from fhir_server.auth.token import Verifier
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import Failure, FhirError, Forbidden, TooLarge, Unavailable
 from fhir_server.interactions import search
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.operations import operate
 from fhir_server.interactions.perform import IN_ONE_STATEMENT, perform
-from fhir_server.interactions.routes import CONSULTS, Route, allowed, match
+from fhir_server.interactions.routes import Route, allowed, consulted, consults, letter_of, match
 from fhir_server.policy.admission import admission
 from fhir_server.policy.facts import subject_facts
 from fhir_server.policy.labels import birth_of_age
@@ -121,12 +122,18 @@ def _who(visit: Visit) -> Subject:
 
 def _named(visit: Visit, route: Route) -> Named:
     """What the request is about: the trail of a refusal goes to these records."""
+    if route.operation:
+        return operate.named(visit.call, route, _bare_context(visit))
     if route.id_:
         return Named(resource=(route.type_, route.id_))
     if route.interaction == "search-type" or route.interaction.startswith("conditional-"):
-        context = Context(visit.services.settings, NOBODY, visit.now, "", visit.services.new_id)
-        return search.named(search.parameters(visit.call), route.type_, context)
+        return search.named(search.parameters(visit.call), route.type_, _bare_context(visit))
     return Named()
+
+
+def _bare_context(visit: Visit) -> Context:
+    """To read a request with, before rights are known."""
+    return Context(visit.services.settings, NOBODY, visit.now, "", visit.services.new_id)
 
 
 def _scope(visit: Visit, route: Route) -> Scope:
@@ -164,7 +171,7 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
     subject, scope = visit.subject, visit.scope
     assert subject is not None and scope is not None
     if visit.services.verifier is not None and route.interaction not in PUBLIC:
-        letter = LETTERS.get(route.interaction.removeprefix("conditional-"), "")
+        letter = letter_of(route)
         if letter and not grants(subject, route.type_, letter):
             raise Forbidden(
                 f"the token's scopes do not cover `{route.type_}` for this", rule="scope"
@@ -174,8 +181,8 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
     refusal = admission(
         subject,
         scope,
-        type_=route.type_,
-        consults=route.interaction in CONSULTS,
+        type_=consulted(route),
+        consults=consults(route),
         by_identifier=_by_identifier(call, route),
     )
     if refusal:

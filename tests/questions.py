@@ -36,7 +36,7 @@ def questions(script: Script, hidden: frozenset[str]) -> Iterator[Question]:
 def reads(script: Script) -> Iterator[Question]:
     for document in script.documents:
         path, binary = f"DocumentReference/{document.id_}", f"Binary/{document.binary}"
-        for rest in ("", "/_history", "/_history/1", "/_history/2"):
+        for rest in ("", "/_history", "/_history/1", "/_history/2", "/$meta", "/_history/1/$meta"):
             yield "GET", path + rest, None, {}
         yield "HEAD", path, None, {}
         yield "GET", path, None, {"accept": "application/fhir+xml"}
@@ -77,6 +77,7 @@ def searches(script: Script) -> Iterator[str]:
     ):  # fmt: skip
         yield f"List?{query}"
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
+    yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
 
 
@@ -108,6 +109,8 @@ def writes(document: Document) -> Iterator[Question]:
         yield "PATCH", path, patch, by_json | if_match
         yield "PUT", path, body, if_match
         yield "DELETE", path, None, if_match
+        yield "POST", f"{path}/$validate?mode=update", body, if_match
+        yield "POST", f"{path}/$validate?mode=delete", None, if_match
     yield "PATCH", f"DocumentReference?{unique}", patch, by_json
     yield "PATCH", f"DocumentReference?{unique}&status=current", patch, by_json
     for method in ("PUT", "DELETE"):

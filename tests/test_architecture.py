@@ -56,9 +56,8 @@ SEES_EVERYTHING = frozenset({
 METHODS = {
     # It reads through his visible rows.
     "guarded": (
-        "asking", "next_cursor", "read", "replaced", "rows", "search", "settle", "shown",
-        "version",
-        "versions", "visible",
+        "across", "asking", "cursor_after", "next_cursor", "read", "replaced", "rows", "search",
+        "settle", "shown", "version", "versions", "visible",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (

@@ -11,6 +11,7 @@ from fhir_server import __version__
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Reply
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.operations.table import declared
 from fhir_server.interactions.routes import ROUTES
 from fhir_server.search.mentions import WORDS
 from fhir_server.search.parameters import parameters
@@ -47,6 +48,7 @@ def statement(base: str, policy: str, references: str) -> bytes:
         },
         "resource": [_resource(type_, codes, policy, references) for type_ in r4().resources],
         "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        "operation": declared(),
     }
     return json_format.write(
         {
@@ -95,4 +97,5 @@ def _resource(
             *(["enforced"] if references == "enforce" else []),
         ],
         "searchParam": [{"name": name, "type": kind} for name, kind in COLUMNS] + search,
+        "operation": declared(type_),
     }

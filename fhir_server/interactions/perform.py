@@ -7,6 +7,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions import capabilities, read, search, transaction, write
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.desk import Admit, Perform
+from fhir_server.interactions.operations import operate
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.subsetted import cut
 from fhir_server.storage.writing import Writing
@@ -38,6 +39,7 @@ _OWN: dict[str, Perform] = {
     "conditional-patch": write.conditional_patch,
     "delete": write.delete,
     "conditional-delete": write.conditional_delete,
+    "operation": operate.operate,
 }
 SINGLE = {interaction: _traced(perform) for interaction, perform in _OWN.items()}
 # One statement reads and leaves its trace (`Repository.read`, `search`); all others are several.

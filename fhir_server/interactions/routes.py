@@ -6,8 +6,10 @@ https://hl7.org/fhir/R4/http.html#summary
 import re
 from dataclasses import dataclass
 
+from fhir_server.auth.scopes import LETTERS
 from fhir_server.fhir.http import Call
-from fhir_server.fhir.outcome import NotAllowed, NotFound
+from fhir_server.fhir.outcome import BadRequest, NotAllowed, NotFound
+from fhir_server.interactions.operations.table import LEVELS, OPERATIONS, Operation
 from profiles.definitions import r4
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
@@ -40,6 +42,14 @@ class Route:
     type_: str = ""
     id_: str = ""
     version: int = 0
+    operation: Operation | None = None
+
+    @property
+    def level(self) -> str:
+        """What an operation is called on; see `operations.table.LEVELS`."""
+        if self.version:
+            return "version"
+        return "instance" if self.id_ else "type" if self.type_ else "system"
 
 
 def match(call: Call) -> Route:
@@ -47,6 +57,8 @@ def match(call: Call) -> Route:
     have.
     """
     parts = call.path.split("/") if call.path else []
+    if parts and parts[-1].startswith("$"):
+        return _operation(call, parts)
     pattern = _pattern(parts)
     methods = ROUTES.get(pattern)
     if methods is None:
@@ -61,14 +73,68 @@ def match(call: Call) -> Route:
     return Route(methods[method], *_named(parts, pattern))
 
 
+def letter_of(route: Route) -> str:
+    """The letter of a SMART scope that a route needs, "" for none."""
+    if route.operation:
+        return route.operation.levels[route.level]
+    return LETTERS.get(route.interaction.removeprefix("conditional-"), "")
+
+
+def consults(route: Route) -> bool:
+    """Whether content is shown."""
+    if route.operation:
+        return route.operation.shows != "nothing"
+    return route.interaction in CONSULTS
+
+
+def consulted(route: Route) -> str:
+    """The type of what is shown, "" for a record with all that is in it."""
+    of_record = route.operation is not None and route.operation.shows == "record"
+    return "" if of_record else route.type_
+
+
+def _operation(call: Call, parts: list[str]) -> Route:
+    """An operation, on what stands before it in the address; BadRequest where it is not called."""
+    *place, name = parts
+    pattern = _pattern(place)
+    if place and pattern not in ("[type]", "[type]/[id]", "[type]/[id]/_history/[vid]"):
+        raise NotFound(f"there is no `/{call.path[:100]}` here")
+    if place and not r4().is_resource(place[0]):
+        raise NotFound(
+            f"`{place[0][:100]}` is not a resource type of FHIR R4", code="not-supported"
+        )
+    operation = OPERATIONS.get(name[1:])
+    if operation is None or (place and not operation.on(place[0])):
+        raise NotFound(f"there is no operation `{name[:100]}` here", code="not-supported")
+    type_, id_, version = _named(place, pattern)
+    if "[vid]" in pattern and not version:
+        raise NotFound(f"there is no version `{place[3][:100]}` of `{type_}/{id_}`")
+    route = Route("operation", type_, id_, version, operation)
+    if route.level not in operation.levels:
+        where = " or ".join(level for level in LEVELS if level in operation.levels)
+        raise BadRequest(
+            f"`{name}` is called on {where}, not on {route.level}", code="not-supported"
+        )
+    if ("GET" if call.method == "HEAD" else call.method) not in operation.methods:
+        raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allowed(call)})
+    return route
+
+
 def allowed(call: Call) -> str:
     """The methods of a path but the one that was refused, for `Allow`, which every 405 has (RFC
     9110).
     """
-    methods = set(ROUTES.get(_pattern(call.path.split("/") if call.path else []), {}))
+    methods = _methods(call.path.split("/") if call.path else [])
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods - {call.method}))
+
+
+def _methods(parts: list[str]) -> set[str]:
+    if parts and parts[-1].startswith("$"):
+        operation = OPERATIONS.get(parts[-1][1:])
+        return set(operation.methods) if operation else set()
+    return set(ROUTES.get(_pattern(parts), {}))
 
 
 def _pattern(parts: list[str]) -> str:

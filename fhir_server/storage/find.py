@@ -226,7 +226,7 @@ def find(
     page = matches[: query.count]
     versions = [_version(query.type_, row) for row in page]
     records = (
-        _named_records(named)
+        named_records(named)
         if rows.confined
         else sorted({v.record: v.rules for v in versions}.items())
     )
@@ -261,6 +261,6 @@ def _version(type_: str, row: Row) -> Version:
     )
 
 
-def _named_records(text: str | None) -> list[tuple[int, str]]:
+def named_records(text: str | None) -> list[tuple[int, str]]:
     pairs = (part.partition(":") for part in (text or "").split(";") if part)
     return [(int(record), rules) for record, _, rules in pairs]

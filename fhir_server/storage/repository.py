@@ -13,6 +13,7 @@ from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
 from fhir_server.search.query import Query
 from fhir_server.storage import read, trail
+from fhir_server.storage.across import Part, find_across
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.pages import cursor, position
@@ -20,6 +21,8 @@ from fhir_server.storage.rows import Named, Rows
 from fhir_server.storage.version import Version
 
 MINIMUM = frozenset({CLOSING, DMP_BASE + "dmp-medecin-traitant"})
+# What a page is of: a name and the parameters that had an effect.
+Asked = tuple[str, Sequence[tuple[str, str]]]
 
 
 class Repository(Opened):
@@ -125,16 +128,31 @@ class Repository(Opened):
             else ""
         )
 
+    def across(
+        self, parts: Sequence[Part], named: Named, *, count: int, asked: Asked, cursor: str = ""
+    ) -> Found:
+        """One page of several types; `asked`: what it is a page of, as `cursor_after` was told.
+        Whether there is any access to a named record is for its caller to look at.
+        """
+        if any("AuditEvent" in part.types for part in parts):
+            self._make_events("AuditEvent", *self._pending(named))
+        bound = self._bound_to(*asked)
+        last = position(cursor, key=self.house.cursor_key, bound_to=bound) if cursor else []
+        rows = self.rows(Named() if self.scope.everything else named)
+        with self.session.transaction():
+            return find_across(self.session, rows, parts, last, count)
+
+    def cursor_after(self, found: Found, asked: Asked) -> str:
+        """The cursor of the page after `found`, "" on the last."""
+        bound = self._bound_to(*asked)
+        return cursor(found.last, key=self.house.cursor_key, bound_to=bound) if found.last else ""
+
     def _bound(self, query: Query) -> str:
-        return repr(
-            (
-                self.subject.actor,
-                self.subject.identifier,
-                self.subject.organization,
-                query.type_,
-                query.used,
-            )
-        )
+        return self._bound_to(query.type_, query.used)
+
+    def _bound_to(self, type_: str, used: Sequence[tuple[str, str]]) -> str:
+        subject = self.subject
+        return repr((subject.actor, subject.identifier, subject.organization, type_, used))
 
     def visible(
         self, addresses: Iterable[tuple[str, str]], *, deleted: bool = False

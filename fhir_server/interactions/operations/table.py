@@ -1,0 +1,95 @@
+"""The operations that are offered: routes, rules of calling and CapabilityStatement come from here.
+
+https://hl7.org/fhir/R4/operations.html, https://hl7.org/fhir/R4/operationslist.html
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, Mapping
+
+HL7 = "http://hl7.org/fhir/OperationDefinition/"
+IPA = "http://hl7.org/fhir/uv/ipa/OperationDefinition/"
+UNBOUNDED = -1
+LEVELS = ("system", "type", "instance", "version")  # what the address before `/$op` names
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter that goes in; `type` is a data type of FHIR, or Resource."""
+
+    name: str
+    type: str
+    min: int = 0
+    max: int = 1
+
+    @property
+    def is_resource(self) -> bool:
+        return self.type == "Resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. `levels`: where it is called, each with the letter of the SMART scope it needs
+    there ("" for none). `types`: resource types it is called on, empty for all.
+
+    `shows`: what it tells of the store, for who may not consult (R150): nothing, a resource of the
+    type in the address, or a whole record. `patient`: the parameter that names the patient.
+    `pages`: whether its answer has several pages.
+    """
+
+    code: str
+    definition: str
+    levels: Mapping[str, str]
+    takes: tuple[Parameter, ...] = ()
+    types: tuple[str, ...] = ()
+    affects_state: bool = False
+    shows: Literal["nothing", "type", "record"] = "type"
+    patient: str = ""
+    pages: bool = False
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """A GET changes nothing."""
+        return ("POST",) if self.affects_state else ("GET", "POST")
+
+    def on(self, type_: str) -> bool:
+        return not self.types or type_ in self.types
+
+
+RESOURCE = Parameter("resource", "Resource")
+META = Parameter("meta", "Meta", min=1)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({
+    operation.code: operation
+    for operation in (
+        Operation(
+            "validate", HL7 + "Resource-validate", {"type": "c", "instance": "u"},
+            (RESOURCE, Parameter("mode", "code"), Parameter("profile", "uri")), shows="nothing",
+        ),
+        Operation(
+            "meta", HL7 + "Resource-meta",
+            {"system": "s", "type": "s", "instance": "r", "version": "r"},
+        ),
+        Operation(
+            "meta-add", HL7 + "Resource-meta-add", {"instance": "u"}, (META,),
+            affects_state=True, shows="nothing",
+        ),
+        Operation(
+            "meta-delete", HL7 + "Resource-meta-delete", {"instance": "u"}, (META,),
+            affects_state=True, shows="nothing",
+        ),
+    )
+})  # fmt: skip
+
+
+def declared(type_: str = "") -> list[dict[str, str]]:
+    """`rest.resource.operation` of a type, or with none `rest.operation`, of the
+    CapabilityStatement.
+    """
+    offered = [
+        operation
+        for operation in OPERATIONS.values()
+        if (operation.on(type_) and operation.levels.keys() - {"system"} if type_
+            else "system" in operation.levels)
+    ]  # fmt: skip
+    return [{"name": found.code, "definition": found.definition} for found in offered]

@@ -1,0 +1,131 @@
+"""The operation $validate, row I-24: https://hl7.org/fhir/R4/resource-operation-validate.html"""
+
+from typing import Any
+
+import pytest
+
+from profiles.validate import validate
+from tests.house import House
+from tests.people import patient
+from tests.rest.operations import basic, parameters, post
+
+
+def issues(answer: Any) -> list[dict[str, Any]]:
+    assert (answer.status, answer.json["resourceType"]) == (200, "OperationOutcome"), answer.body
+    assert validate(answer.json) == []
+    found: list[dict[str, Any]] = answer.json["issue"]
+    return found
+
+
+def test_I24_a_valid_resource_is_told_so(plain: House) -> None:
+    assert [issue["severity"] for issue in issues(post(plain, "Patient/$validate", None, patient()))
+            ] == ["information"]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrapped", [True, False], ids=["Parameters", "bare"])
+def test_I24_all_faults_are_told_with_200_and_their_expression(plain: House, wrapped: bool) -> None:
+    wrong = patient(gender="unknowable", birthDate="1924-13-01", colour="red")
+    body = parameters(resource=("resource", wrong)) if wrapped else wrong
+    found = issues(post(plain, "Patient/$validate", None, body))
+    assert {issue["severity"] for issue in found} == {"error"}
+    assert {issue["expression"][0] for issue in found} == {
+        "Patient.gender", "Patient.birthDate", "Patient.colour",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("wrapped", [True, False], ids=["Parameters", "bare"])
+def test_I24_faults_of_xml_are_told_with_line_and_column(plain: House, wrapped: bool) -> None:
+    text = '<Patient xmlns="http://hl7.org/fhir">\n  <gender value="unknowable"/>\n</Patient>'
+    if wrapped:
+        inner = text.replace(' xmlns="http://hl7.org/fhir"', "")
+        text = (
+            '<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="resource"/><resource>'
+            f"{inner}</resource></parameter></Parameters>"
+        )
+    by_xml = {"content_type": "application/fhir+xml"}
+    [issue] = issues(post(plain, "Patient/$validate", None, text.encode(), **by_xml))
+    assert (issue["location"], issue["expression"]) == (["2:3"], ["Patient.gender"])
+
+
+def test_I24_an_element_that_is_none_is_told_of_xml_too(plain: House) -> None:
+    text = b'<Patient xmlns="http://hl7.org/fhir">\n <colour value="red"/></Patient>'
+    [issue] = issues(
+        post(plain, "Patient/$validate", None, text, content_type="application/fhir+xml")
+    )
+    assert issue["location"] == ["2:2"]
+
+
+def test_I24_what_is_no_json_could_not_be_validated(plain: House) -> None:
+    assert post(plain, "Patient/$validate", None, b'{"resourceType"').status == 400
+    assert post(plain, "Patient/$validate?mode=create", None, None).status == 400
+
+
+def test_I24_another_type_than_the_address_says_is_a_fault(plain: House) -> None:
+    assert issues(post(plain, "Basic/$validate", None, patient()))[0]["severity"] == "error"
+
+
+def test_I24_a_mode_belongs_to_a_level(plain: House) -> None:
+    assert post(plain, "Basic/$validate?mode=update", None, patient()).status == 400
+    path = f"Basic/{basic(plain)}/$validate?mode=create"
+    assert post(plain, path, None, patient()).status == 400
+    assert post(plain, "Basic/$validate?mode=other", None, patient()).status == 400
+
+
+def test_I24_a_create_is_tried_and_not_done(plain: House) -> None:
+    nobody = {"reference": "Patient/x"}
+    body = {"resourceType": "Basic", "code": {"text": "tried"}, "subject": nobody}
+    [issue] = issues(post(plain, "Basic/$validate?mode=create", None, body))
+    assert (issue["severity"], issue["code"]) == ("error", "not-found")
+    del body["subject"]
+    before = plain.get("Basic?_summary=count").json["total"]
+    assert issues(post(plain, "Basic/$validate?mode=create", None, body))[0]["severity"] != "error"
+    assert plain.get("Basic?_summary=count").json["total"] == before
+
+
+def test_I24_an_update_is_tried_and_not_done(plain: House) -> None:
+    id_ = basic(plain)
+    body = {"resourceType": "Basic", "id": id_, "code": {"text": "y"}}
+    path = f"Basic/{id_}/$validate?mode=update"
+    assert issues(post(plain, path, None, body))[0]["severity"] == "information"
+    assert issues(post(plain, path, None, body | {"id": "b"}))[0]["severity"] == "error"
+    assert issues(post(plain, path, None, body, if_match='W/"7"'))[0]["severity"] == "error"
+    assert plain.get(f"Basic/{id_}").headers["ETag"] == 'W/"1"'
+
+
+def test_I24_a_delete_is_tried_and_not_done(plain: House) -> None:
+    id_ = basic(plain)
+    assert issues(plain.get(f"Basic/{id_}/$validate?mode=delete"))[0]["severity"] == "information"
+    assert plain.get(f"Basic/{id_}").status == 200
+
+
+def test_I24_what_is_tried_in_a_batch_is_not_done_either(plain: House) -> None:
+    id_ = basic(plain)
+    requests = [
+        ("GET", f"Basic/{id_}/$validate?mode=delete"), ("GET", f"Basic/{id_}/$validate?mode=no"),
+        ("GET", f"Basic/{id_}"), ("DELETE", f"Basic/{basic(plain)}"),
+    ]  # fmt: skip
+    entries = [{"request": {"method": method, "url": url}} for method, url in requests]
+    batch = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+    done = post(plain, "", None, batch).json["entry"]
+    assert [entry["response"]["status"][:3] for entry in done] == ["200", "400", "200", "204"]
+
+
+def test_I24_an_instance_must_be_there(plain: House) -> None:
+    body = {"resourceType": "Basic", "id": "nobody", "code": {"text": "y"}}
+    assert post(plain, "Basic/nobody/$validate?mode=update", None, body).status == 404
+
+
+def test_I24_the_base_definition_is_known_and_no_other_profile(plain: House) -> None:
+    base = "http://hl7.org/fhir/StructureDefinition/"
+    for profile in (f"{base}Patient", f"{base}Patient|4.0.1", f"{base}DomainResource"):
+        answer = post(plain, f"Patient/$validate?profile={profile}", None, patient())
+        assert issues(answer)[0]["severity"] == "information"
+    for profile in (f"{base}Basic", "http://a.example/p", f"{base}Patient|5.0.0"):
+        answer = post(plain, f"Patient/$validate?profile={profile}", None, patient())
+        assert (answer.status, answer.json["issue"][0]["code"]) == (400, "not-supported")
+
+
+def test_I24_a_profile_it_claims_and_nobody_knows_is_told(plain: House) -> None:
+    claims = patient(meta={"profile": ["http://a.example/p"]})
+    found = issues(post(plain, "Patient/$validate", None, claims))
+    assert [(i["code"], i["severity"]) for i in found][1:] == [("not-supported", "information")]

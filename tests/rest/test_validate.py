@@ -6,7 +6,7 @@ import pytest
 
 from profiles.validate import validate
 from tests.house import House
-from tests.people import patient
+from tests.people import patient, stored
 from tests.rest.operations import basic, parameters, post
 
 
@@ -96,6 +96,13 @@ def test_I24_a_delete_is_tried_and_not_done(plain: House) -> None:
     id_ = basic(plain)
     assert issues(plain.get(f"Basic/{id_}/$validate?mode=delete"))[0]["severity"] == "information"
     assert plain.get(f"Basic/{id_}").status == 200
+
+
+def test_I24_a_delete_of_what_is_referred_to_is_a_fault(plain: House) -> None:
+    id_ = stored(plain.post("Patient", None, patient()))
+    basic(plain, subject={"reference": f"Patient/{id_}"})
+    [issue] = issues(plain.get(f"Patient/{id_}/$validate?mode=delete"))
+    assert (issue["severity"], issue["code"]) == ("error", "conflict")
 
 
 def test_I24_what_is_tried_in_a_batch_is_not_done_either(plain: House) -> None:

@@ -121,16 +121,19 @@ def _tried(
     asked = Call(method, path, "", headers, body)
     perform = {"create": write.create, "update": write.update, "delete": write.delete}[mode]
     stored.next_trace()
-    before = set(stored.created)
+    before, stored.created, stored.deleted = (
+        (stored.created, stored.deleted), set(stored.created), set[tuple[str, str]]()
+    )  # fmt: skip
     try:
         with stored.savepoint():
             perform(asked, stored, Route(mode, route.type_, route.id_), context)
+            stored.settle()
             raise _Undo
     except _Undo:
         refusal = None
     except FhirError as problem:
         refusal = problem
-    stored.created = before
+    stored.created, stored.deleted = before
     if refusal is None:
         stored.noted = False
         return []

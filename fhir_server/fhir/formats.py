@@ -25,7 +25,9 @@ SPELLINGS = {
     "text/*": JSON,
 }
 GENERIC = frozenset({"json", "xml", "*/*", "application/*", "text/*"})
-PATCHES = {"application/json-patch+json": "json-patch"}
+JSON_PATCH, XML_PATCH = "application/json-patch+json", "application/xml-patch+xml"
+PATCH_FORMATS = (JSON_PATCH, XML_PATCH, JSON, XML)  # the last two: Parameters, a FHIRPath Patch
+ACCEPT_PATCH = {"Accept-Patch": ", ".join(PATCH_FORMATS)}  # https://www.rfc-editor.org/rfc/rfc5789
 VERSIONS = ("4.0", "4.0.1")
 
 

@@ -52,7 +52,7 @@ def read(data: bytes, *, max_depth: int = 100) -> dict[str, Any]:
     is at 1). A boolean or number that is none stays a string. The size of `data` is the caller's to
     limit. The bytes `<!DOCTYPE` are refused even in a comment.
     """
-    root = _parse(data)
+    root = parse(data)
     try:
         return _Reader(max_depth).resource(root, 1)
     except _Fault as fault:
@@ -66,13 +66,13 @@ def read(data: bytes, *, max_depth: int = 100) -> dict[str, Any]:
 
 def locate(data: bytes, expressions: Iterable[str]) -> dict[str, str]:
     """`line:column` in `data` of these FHIRPath expressions; of what is missing, of its parent."""
-    root = _parse(data)
+    root = parse(data)
     nodes = {path: find(root, path) for path in expressions}
     found = places(data, nodes.values()) if nodes else {}
     return {path: found[node] for path, node in nodes.items() if node in found}
 
 
-def _parse(data: bytes) -> etree._Element:
+def parse(data: bytes) -> etree._Element:
     if b"<!DOCTYPE" in data:
         raise BadRequest("a document type declaration is not allowed", code="structure")
     parser = etree.XMLParser(
@@ -317,7 +317,7 @@ def _escape(found: re.Match[str]) -> str:
 
 def _checked_div(div: str) -> str:
     """The narrative as it is spelled, once it is sure to be one element, in its own namespace."""
-    tag = _parse(div.encode()).tag
+    tag = parse(div.encode()).tag
     if tag != f"{{{XHTML}}}div" or not re.match(r"\s*<\w", div) or not div.rstrip().endswith(">"):
         raise BadRequest("a narrative is not one XHTML div", code="structure")
     return div

@@ -9,6 +9,7 @@ from typing import Any
 
 from fhir_server import __version__
 from fhir_server.fhir import json_format
+from fhir_server.fhir.formats import PATCH_FORMATS
 from fhir_server.fhir.http import Reply
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.table import declared
@@ -63,11 +64,7 @@ def statement(base: str, policy: str, references: str) -> bytes:
             },
             "fhirVersion": "4.0.1",
             "format": ["application/fhir+json", "application/fhir+xml"],
-            "patchFormat": [
-                "application/json-patch+json",
-                "application/fhir+json",
-                "application/fhir+xml",
-            ],
+            "patchFormat": list(PATCH_FORMATS),
             "rest": [rest],
         }
     )

@@ -6,8 +6,6 @@ https://hl7.org/fhir/R4/http.html#create, #update, #patch, #delete
 from dataclasses import replace
 from typing import Any
 
-from fhir_server.fhir import json_format
-from fhir_server.fhir.formats import PATCHES, split
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     BadRequest,
@@ -18,18 +16,17 @@ from fhir_server.fhir.outcome import (
     NotFound,
     PreconditionFailed,
 )
-from fhir_server.fhir.patch import fhirpath_patch, json_patch
 from fhir_server.interactions import conditional, documents
 from fhir_server.interactions.answer import (
     answered,
     check_if_match,
     deleted,
-    resource_text,
     version_headers,
     written,
 )
 from fhir_server.interactions.body import check, check_whole, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.patched import patched_content
 from fhir_server.interactions.records import with_closing
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.content import content_of
@@ -246,28 +243,6 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     if done.version.deleted:
         return Reply(204, headers=version_headers(done.version))
     return written(call, done, context.base, stored.shown([done.version])[0])
-
-
-def patched_content(
-    call: Call, current: Version, shown: bytes, context: Context
-) -> dict[str, object]:
-    """What the patch makes of `shown`, the version as this caller sees it."""
-    old = content_of(resource_text(current, shown))
-    media = split(call.header("content-type"))[0]
-    if media in PATCHES:
-        new = json_patch(
-            old, json_format.read_patch(call.body, max_depth=context.settings.max_depth)
-        )
-    else:
-        parameters_ = read_body(call, context).resource
-        if parameters_["resourceType"] != "Parameters":
-            raise BadRequest("a patch is a JSON Patch, or Parameters", code="structure")
-        check(parameters_, call, context)
-        new = fhirpath_patch(old, parameters_)
-    if new.get("id") != current.id_ or new.get("resourceType") != current.type_:
-        raise BadRequest("a patch cannot change id or type", code="invalid")
-    json_format.check_depth(new, context.settings.max_depth)
-    return new
 
 
 def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:

@@ -227,7 +227,6 @@ def _as(media: str, parameters: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(
     ("parameters", "status"),
     [
-        ({"resourceType": "Parameters"}, 400),
         ({"resourceType": "Basic", "code": {"text": "x"}}, 400),
         ({"resourceType": "Parameters", "parameter": [{"name": "operation"}]}, 400),
         ({"resourceType": "Parameters", "parameter": 1}, 400),
@@ -235,11 +234,11 @@ def _as(media: str, parameters: dict[str, Any]) -> bytes:
         (operation(type="delete", path="Patient"), 400),
         (operation(type="replace", path="Patient", value={"valueString": "x"}), 400),
         (operation(type="delete", path="Basic.code"), 400),
-        (operation(type="delete", path="Patient.name.first()"), 400),
+        (operation(type="delete", path="Patient.name.repeat(given)"), 400),
         (operation(type="replace", path="Patient.gender"), 400),
         (operation(type="replace", path="Patient.gender", value={"valueCode": "unheard"}), 400),
         (operation(type="delete", path="Patient.gender.where(url='x')"), 422),
-        (operation(type="delete", path="Patient.name[7]"), 422),
+        (operation(type="replace", path="Patient.name[7].text", value={"valueString": "x"}), 422),
         (operation(type="add", path="Patient.gender", name="x", value={"valueString": "x"}), 422),
         (operation(type="add", path="Patient.name", name="x", value={"valueString": "x"}), 422),
     ],
@@ -279,17 +278,6 @@ def test_a_conditional_patch_needs_a_criterion(plain: House, query: str) -> None
     )
     code = "not-supported" if query == "unknown=x" else "required"
     assert (answer.status, answer.json["issue"][0]["code"]) == (400, code)
-
-
-def test_xml_patches_are_not_read(plain: House) -> None:
-    answer = plain.call(
-        "PATCH",
-        f"Patient/{made(plain)}",
-        None,
-        b"<diff/>",
-        content_type="application/xml-patch+xml",
-    )
-    assert (answer.status, answer.json["issue"][0]["code"]) == (415, "not-supported")
 
 
 def test_a_patch_of_nothing_is_not_found(plain: House) -> None:

@@ -1,98 +1,201 @@
-"""The CapabilityStatement, made from the routes and the tables, so that it cannot disagree with
-them.
+"""The CapabilityStatement, made from the routes, the tables and the rules, so that it cannot
+disagree with them.
 
-https://hl7.org/fhir/R4/capabilitystatement.html
+https://hl7.org/fhir/R4/capabilitystatement.html, https://hl7.org/fhir/R4/http.html#capabilities
 """
 
+import hashlib
 from functools import lru_cache
-from typing import Any
+from typing import Any, Callable
 
 from fhir_server import __version__
 from fhir_server.fhir import json_format
-from fhir_server.fhir.formats import PATCH_FORMATS
-from fhir_server.fhir.http import Reply
+from fhir_server.fhir.formats import JSON, PATCH_FORMATS, XML
+from fhir_server.fhir.headers import versions
+from fhir_server.fhir.http import Call, Reply
+from fhir_server.fhir.outcome import BadRequest, NotAllowed, Unprocessable
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.table import declared
+from fhir_server.interactions.operations.table import OPERATIONS, declared
 from fhir_server.interactions.routes import ROUTES
+from fhir_server.policy.facts import chooses_ids
+from fhir_server.policy.subject import Subject
+from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.mentions import WORDS
-from fhir_server.search.parameters import parameters
+from fhir_server.search.parameters import COLUMNS, parameters
+from fhir_server.settings import Settings
 from profiles.definitions import r4
 
-TYPE_CODES = (
-    "read",
-    "vread",
-    "update",
-    "patch",
-    "delete",
-    "history-instance",
-    "create",
-    "search-type",
-)
 # The day this statement's content last changed; R4 wants a date.
 SINCE = "2026-11-24"
-COLUMNS = (("_id", "token"), ("_lastUpdated", "date"))
+MODES = ("full", "normative", "terminology")
+# What of it R4 marks as trial use: left out of `mode=normative`.
+TRIAL_USE = frozenset({
+    "versioning", "readHistory", "updateCreate", "conditionalCreate", "conditionalRead",
+    "conditionalUpdate", "conditionalDelete", "referencePolicy", "searchInclude",
+    "searchRevInclude", "supportedProfile",
+})  # fmt: skip
+
+Json = dict[str, Any]
 
 
-def capabilities(context: Context) -> Reply:
-    return Reply(200, statement(context.base, context.settings.policy, context.settings.references))
+def capabilities(call: Call, context: Context) -> Reply:
+    """200 with its ETag, which changes with the content; 304 when that is known already."""
+    mode = call.parameter("mode") or "full"
+    if mode not in MODES:
+        raise BadRequest(f"`{mode[:100]}` is no mode: {', '.join(MODES)}", code="value")
+    text = statement(context.settings, mode)
+    etag = _tag(text)
+    known = call.header("if-none-match")
+    if known and {etag, "*"} & set(versions(known, "If-None-Match")):
+        return Reply(304, headers={"ETag": f'W/"{etag}"'})
+    return Reply(200, text, {"ETag": f'W/"{etag}"'})
 
 
-@lru_cache(maxsize=8)
-def statement(base: str, policy: str, references: str) -> bytes:
-    offered = {interaction for methods in ROUTES.values() for interaction in methods.values()}
-    codes = [{"code": code} for code in TYPE_CODES if code in offered]
-    rest: dict[str, Any] = {
-        "mode": "server",
-        "security": {
-            "cors": False,
-            "description": "bearer tokens (JWT); see the README" if policy != "off" else "none",
+@lru_cache(maxsize=32)
+def _tag(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+@lru_cache(maxsize=16)
+def statement(settings: Settings, mode: str = "full") -> bytes:
+    """The text of the statement, in one of `MODES`."""
+    head = {
+        "status": "active",
+        "date": SINCE,
+        "kind": "instance",
+        "software": {"name": "fhir-server", "version": __version__},
+        "implementation": {
+            "description": "FHIR R4 server for the shared medical record",
+            "url": settings.base_url,
         },
-        "resource": [_resource(type_, codes, policy, references) for type_ in r4().resources],
-        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+    }
+    if mode == "terminology":  # no terminology service: there is nothing more to say
+        return json_format.write({"resourceType": "TerminologyCapabilities"} | head)
+    found = {"resourceType": "CapabilityStatement"} | head | {
+        "fhirVersion": "4.0.1",
+        "format": [JSON, XML],
+        "patchFormat": list(PATCH_FORMATS),
+        "rest": [_rest(settings)],
+    }  # fmt: skip
+    return json_format.write(_normative(found) if mode == "normative" else found)
+
+
+def _normative(found: Json) -> Json:
+    (rest,) = found["rest"]
+    resources = [
+        {name: value for name, value in resource.items() if name not in TRIAL_USE}
+        for resource in rest["resource"]
+    ]
+    kept = {name: value for name, value in rest.items() if name != "security"}
+    return found | {"rest": [kept | {"resource": resources}]}
+
+
+def _rest(settings: Settings) -> Json:
+    whole = _codes("system-restful-interaction")
+    return {
+        "mode": "server",
+        "security": _security(settings),
+        "resource": [_resource(type_, settings) for type_ in r4().resources],
+        # Who does transactions does batches: one route, told apart by the type of the Bundle.
+        "interaction": _coded(whole + (["batch"] if "transaction" in whole else [])),
         "operation": declared(),
     }
-    return json_format.write(
-        {
-            "resourceType": "CapabilityStatement",
-            "status": "active",
-            "date": SINCE,
-            "kind": "instance",
-            "software": {"name": "fhir-server", "version": __version__},
-            "implementation": {
-                "description": "FHIR R4 server for the shared medical record",
-                "url": base,
-            },
-            "fhirVersion": "4.0.1",
-            "format": ["application/fhir+json", "application/fhir+xml"],
-            "patchFormat": list(PATCH_FORMATS),
-            "rest": [rest],
-        }
-    )
 
 
-def _resource(
-    type_: str, codes: list[dict[str, str]], policy: str, references: str
-) -> dict[str, Any]:
-    found = parameters(type_)
-    refused = WORDS.get(type_, ()) if policy != "off" else ()
-    offered = sorted(set(found) - set(refused))
-    search = [{"name": code, "type": found[code].type} for code in offered]
+def _security(settings: Settings) -> Json:
+    if settings.auth == "off":
+        return {"cors": False, "description": "none: FHIR_AUTH=off"}
+    service = {
+        "coding": [
+            {
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "OAuth",
+            }
+        ]
+    }
+    return {
+        "cors": False,
+        "service": [service],
+        "description": "bearer tokens (JWT) with SMART scopes; see the README",
+    }
+
+
+def _offered() -> list[str]:
+    """Every interaction that has a route, in the order of the routes."""
+    found = [interaction for methods in ROUTES.values() for interaction in methods.values()]
+    return list(dict.fromkeys(found))
+
+
+def _codes(value_set: str) -> list[str]:
+    """Those of the interactions offered that R4 has a code for."""
+    codes = r4().required[f"http://hl7.org/fhir/ValueSet/{value_set}"]
+    return [interaction for interaction in _offered() if interaction in codes]
+
+
+def _coded(codes: list[str]) -> list[Json]:
+    return [{"code": code} for code in codes]
+
+
+def _resource(type_: str, settings: Settings) -> Json:
+    offered, never = _offered(), _never(type_) if settings.policy != "off" else frozenset()
+    codes = [code for code in _codes("type-restful-interaction") if code not in never]
+    conditional = {code for code in codes if f"conditional-{code}" in offered}
     return {
         "type": type_,
-        "interaction": codes,
+        "interaction": _coded(codes),
         "versioning": "versioned",
-        "readHistory": True,
-        "updateCreate": policy == "off",
-        "conditionalCreate": True,
+        "readHistory": "vread" in codes,
+        "updateCreate": "update" in codes
+        and (settings.policy == "off" or chooses_ids("operator", type_)),
+        "conditionalCreate": "create" in codes,
         "conditionalRead": "not-match",
-        "conditionalUpdate": True,
-        "conditionalDelete": "single",
-        "referencePolicy": [
-            "literal",
-            "logical",
-            "local",
-            *(["enforced"] if references == "enforce" else []),
+        "conditionalUpdate": "update" in conditional,
+        "conditionalDelete": "single" if "delete" in conditional else "not-supported",
+        "referencePolicy": ["literal", "logical"]
+        + (["enforced"] if settings.references == "enforce" else []),
+        "searchParam": _search(type_, settings),
+        "operation": [
+            one
+            for one in declared(type_)
+            if "meta" not in never or not OPERATIONS[one["name"]].affects_state
         ],
-        "searchParam": [{"name": name, "type": kind} for name, kind in COLUMNS] + search,
-        "operation": declared(type_),
     }
+
+
+def _search(type_: str, settings: Settings) -> list[Json]:
+    """Name, definition and type of each search parameter that is searched by."""
+    refused = WORDS.get(type_, ()) if settings.policy != "off" else ()
+    known = r4().search[type_]
+    names = [*COLUMNS, *sorted(set(parameters(type_)) - set(refused))]
+    return [
+        {"name": name, "definition": known[name].url, "type": known[name].type} for name in names
+    ]
+
+
+@lru_cache(maxsize=256)
+def _never(type_: str) -> frozenset[str]:
+    """The writes of a type that no rule could permit to anybody: the rules refuse them with 405,
+    whatever is written; `meta` stands for the operations that change it. Bytes come with their
+    document (ITI-65, ITI-105).
+    """
+    empty: Json = {"resourceType": type_, "status": ""}
+    never = set()
+    if type_ == "Binary" or _refuses(lambda: creation(empty, Subject("operator", ""))):
+        never.add("create")
+    if _refuses(lambda: change(empty, empty)):
+        never |= {"update", "patch"}
+    if _refuses(lambda: change(empty, empty | {"meta": {"tag": [{"code": "x"}]}})):
+        never.add("meta")
+    if _refuses(lambda: removal(empty)):
+        never.add("delete")
+    return frozenset(never)
+
+
+def _refuses(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except NotAllowed:
+        return True
+    except Unprocessable:
+        return False
+    return False

@@ -73,6 +73,11 @@ def nature_of(type_: str) -> str:
     return "shared" if type_ in SHARED_TYPES else _NATURE_OF.get(type_, "clinical")
 
 
+def chooses_ids(actor: str, type_: str) -> bool:
+    """Whether such an actor may choose the id of a new resource of this type (`contract.md` 7)."""
+    return actor == "operator" and (nature_of(type_) == "shared" or type_ == "Patient")
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The caller's place in one record, as the database knows it now."""

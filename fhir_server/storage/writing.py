@@ -11,7 +11,7 @@ from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden
-from fhir_server.policy.facts import SHARED, Standing, nature_of
+from fhir_server.policy.facts import SHARED, Standing, chooses_ids
 from fhir_server.policy.labels import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import Relation, record_state, relations_of
@@ -211,11 +211,8 @@ class Writing(Checking):
         return Written(done.version, done.record, done.rules, created=True)
 
     def chooses_ids(self, type_: str) -> bool:
-        """Whether this caller may choose the id of a new resource: the operator, of shared
-        resources and Patients.
-        """
-        shared = nature_of(type_) == "shared" or type_ == "Patient"
-        return self.house.rules is None or (self.subject.actor == "operator" and shared)
+        """Whether this caller may choose the id of a new resource."""
+        return self.house.rules is None or chooses_ids(self.subject.actor, type_)
 
     def delete(self, current: Version) -> Written:
         """Delete logically: the row stays as a tombstone, older versions stay in the history."""

@@ -55,6 +55,8 @@ def searches(script: Script) -> Iterator[str]:
     for record, holder in zip(script.records, (LUCIEN, CLAIRE), strict=True):
         for type_ in ("DocumentReference", "List", "Consent", "CareTeam"):
             yield f"{type_}?patient={record}"
+        for query in ("_count=1", "", "_type=DocumentReference,Binary&start=2026-02", "_count=0"):
+            yield f"Patient/{record}/$everything?{query}"
         yield f"DocumentReference?patient={record}&_count=1&_sort=date"
         yield f"DocumentReference?subject=Patient/{record}&_count=2&_sort=-description,type"
         yield f"DocumentReference?patient.identifier={holder.sub}&status=current"

@@ -57,7 +57,7 @@ METHODS = {
     # It reads through his visible rows.
     "guarded": (
         "across", "asking", "cursor_after", "next_cursor", "read", "replaced", "rows", "search",
-        "settle", "shown", "version", "versions", "visible",
+        "settle", "shown", "those", "version", "versions", "visible",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (

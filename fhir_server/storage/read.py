@@ -100,6 +100,19 @@ def visible_addresses(
     return {row[0] for row in session.rows(text, rows.params | {"type": type_})}
 
 
+def visible_versions(session: Session, rows: Rows, type_: str, ids: list[str]) -> list[Version]:
+    """The current versions of those of these ids that the caller may see."""
+    seen = rows.visible("d", type_, minimal=type_ == "Patient" and is_professional(rows.shape))
+    inside = ", ".join(rows.add("id", id_) for id_ in ids)
+    parts = rows.with_()
+    begin = f"WITH {', '.join(parts)} " if parts else ""
+    text = (
+        f"{begin}SELECT {columns('d')}, {seen.full}, {seen.rules} FROM {seen.source}"
+        f" WHERE d.type = :type AND d.id IN ({inside}) AND {seen.where} AND NOT d.deleted"
+    )
+    return [version_of(row) for row in session.rows(text, rows.params | {"type": type_})]
+
+
 def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
     """The numbers of the records a request touches, whoever asks: for the trail alone."""
     if not named:

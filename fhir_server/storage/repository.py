@@ -132,7 +132,7 @@ class Repository(Opened):
         self, parts: Sequence[Part], named: Named, *, count: int, asked: Asked, cursor: str = ""
     ) -> Found:
         """One page of several types; `asked`: what it is a page of, as `cursor_after` was told.
-        Whether there is any access to a named record is for its caller to look at.
+        Forbidden or NotFound as `_check_entry` says when a record is named.
         """
         if any("AuditEvent" in part.types for part in parts):
             self._make_events("AuditEvent", *self._pending(named))
@@ -140,7 +140,30 @@ class Repository(Opened):
         last = position(cursor, key=self.house.cursor_key, bound_to=bound) if cursor else []
         rows = self.rows(Named() if self.scope.everything else named)
         with self.session.transaction():
-            return find_across(self.session, rows, parts, last, count)
+            found = find_across(self.session, rows, parts, last, count)
+        self._check_entry(found, rows)
+        return found
+
+    def _check_entry(self, found: Found, rows: Rows) -> None:
+        """A record that is named must be one the caller has a right in. That there is none is told
+        to professionals alone (contract 7, Status).
+        """
+        if not rows.confined or found.access:
+            return
+        if found.access is None and read.is_professional(rows.shape):
+            raise NotFound("there is no such patient")
+        raise Forbidden(NO_ACCESS)
+
+    def those(self, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+        """The current versions of these resources, as far as the caller sees them."""
+        by_type: dict[str, list[str]] = {}
+        for type_, id_ in addresses:
+            by_type.setdefault(type_, []).append(id_)
+        return {
+            (version.type_, version.id_): version
+            for type_, ids in by_type.items()
+            for version in read.visible_versions(self.session, self.rows(), type_, ids)
+        }
 
     def cursor_after(self, found: Found, asked: Asked) -> str:
         """The cursor of the page after `found`, "" on the last."""

@@ -7,7 +7,7 @@ from typing import Callable, Mapping
 
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations import meta, validate
+from fhir_server.interactions.operations import everything, meta, validate
 from fhir_server.interactions.operations.arguments import Arguments, arguments
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.rows import Named
@@ -20,6 +20,7 @@ FUNCTIONS: Mapping[str, Operate] = {
     "meta": meta.meta,
     "meta-add": meta.add,
     "meta-delete": meta.delete,
+    "everything": everything.everything,
 }
 
 

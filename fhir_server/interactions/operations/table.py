@@ -78,6 +78,15 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
             "meta-delete", HL7 + "Resource-meta-delete", {"instance": "u"}, (META,),
             affects_state=True, shows="nothing",
         ),
+        Operation(
+            "everything", HL7 + "Patient-everything", {"instance": "r"},
+            (
+                Parameter("start", "date"), Parameter("end", "date"),
+                Parameter("_since", "instant"), Parameter("_type", "code", max=UNBOUNDED),
+                Parameter("_count", "integer"),
+            ),
+            types=("Patient",), shows="record", pages=True,
+        ),
     )
 })  # fmt: skip
 

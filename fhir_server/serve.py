@@ -13,7 +13,14 @@ from fhir_server.auth.scopes import grants
 from fhir_server.auth.token import Verifier
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import Failure, FhirError, Forbidden, TooLarge, Unavailable
+from fhir_server.fhir.outcome import (
+    Conflict,
+    Failure,
+    FhirError,
+    Forbidden,
+    TooLarge,
+    Unavailable,
+)
 from fhir_server.interactions import search
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations import operate
@@ -25,7 +32,7 @@ from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.settings import Settings
-from fhir_server.storage.engine import Database, StorageBusy
+from fhir_server.storage.engine import Database, StorageBusy, StorageConflict
 from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
@@ -81,6 +88,9 @@ def serve(call: Call, services: Services) -> Reply:
             trace,
             Unavailable(f"the request took longer than {services.settings.timeout:g} s"),
         )
+    except StorageConflict as clash:
+        log.warning("request %s stood in another's way: %s", trace, clash)
+        reply = _refused(visit, trace, Conflict("another writer was first: try again"))
     except Exception as fault:
         log.exception("request %s failed", trace)
         if services.strict:

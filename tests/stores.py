@@ -1,7 +1,11 @@
 """Resources put straight into storage, without policy: for the contracts of storage."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
+from fhir_server.fhir.outcome import Conflict
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.search.parse import parse
@@ -50,3 +54,21 @@ def query(type_: str, *pairs: tuple[str, str]) -> Query:
 
 def total(database: Database, type_: str, *pairs: tuple[str, str]) -> int:
     return writing(database).search(query(type_, *pairs), Named()).total
+
+
+def at_once(works: Sequence[Callable[[], Any]], *databases: Database) -> list[Any]:
+    """Run each in a thread of its own, all let go together; what each gave, or how it failed."""
+    barrier = Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        barrier.wait(30)
+        try:
+            return work()
+        except Conflict as conflict:
+            return conflict
+        finally:
+            for database in databases:
+                database.close()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))

@@ -61,8 +61,8 @@ METHODS = {
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (
-        "check_age", "create", "create_bytes", "decision", "delete", "permit", "revive",
-        "standing", "update",
+        "check_age", "create", "create_about", "create_bytes", "decision", "delete", "permit",
+        "revive", "standing", "update",
     ),
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.

@@ -3,10 +3,8 @@
 Design, `architecture.md` section 4: the contract that SQLite and PostgreSQL pass alike.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -19,7 +17,17 @@ from fhir_server.storage.engine import Database
 from fhir_server.storage.writing import Draft, Writing
 from tests.house import ANNE, NINA, House
 from tests.people import logical, opened, patient
-from tests.stores import ANYBODY, NOW, create, delete, observation, total, update, writing
+from tests.stores import (
+    ANYBODY,
+    NOW,
+    at_once,
+    create,
+    delete,
+    observation,
+    total,
+    update,
+    writing,
+)
 
 AT_ONCE = 30
 
@@ -96,24 +104,6 @@ def test_what_was_deleted_can_come_back(database: Database) -> None:
 
 
 # Writers at the same time.
-
-
-def at_once(works: Sequence[Callable[[], Any]], *databases: Database) -> list[Any]:
-    """Run each in a thread of its own, all let go together; what each gave, or how it failed."""
-    barrier = Barrier(len(works))
-
-    def run(work: Callable[[], Any]) -> Any:
-        barrier.wait(30)
-        try:
-            return work()
-        except Conflict as conflict:
-            return conflict
-        finally:
-            for database in databases:
-                database.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(run, works))
 
 
 def conflicts(results: list[Any]) -> int:

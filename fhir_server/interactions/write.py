@@ -16,7 +16,7 @@ from fhir_server.fhir.outcome import (
     NotFound,
     PreconditionFailed,
 )
-from fhir_server.interactions import conditional, documents
+from fhir_server.interactions import conditional, documents, provenance
 from fhir_server.interactions.answer import (
     answered,
     check_if_match,
@@ -67,6 +67,7 @@ def _made(
     version = done.version
     note = context.note(call, interaction, version.type_, version.id_, status=201)
     stored.note(note, [(done.record, done.rules)])
+    provenance.keep(call, done, stored, context)
     return written(call, done, context.base, stored.shown([version])[0])
 
 
@@ -147,6 +148,7 @@ def put(
     stored.note(
         context.note(call, "update", current.type_, current.id_), [(done.record, done.rules)]
     )
+    provenance.keep(call, done, stored, context)
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 
@@ -242,6 +244,7 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     stored.note(note, [(done.record, done.rules)])
     if done.version.deleted:
         return Reply(204, headers=version_headers(done.version))
+    provenance.keep(call, done, stored, context)
     return written(call, done, context.base, stored.shown([done.version])[0])
 
 

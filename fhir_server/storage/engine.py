@@ -14,7 +14,7 @@ from typing import Any, Iterator, Mapping, Sequence
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
-from fhir_server.storage.postgres import Statements, TooSlow, first_row, rows_of
+from fhir_server.storage.postgres import Contended, Statements, TooSlow, first_row, rows_of
 
 Params = Mapping[str, Any]
 Row = Sequence[Any]
@@ -22,6 +22,10 @@ Row = Sequence[Any]
 
 class StorageBusy(Exception):
     """The database ended the statement: it took longer than the time limit."""
+
+
+class StorageConflict(Exception):
+    """The database ended the statement: two transactions stood in each other's way."""
 
 
 class Session:
@@ -195,6 +199,8 @@ class PostgresSession(Session):
             return self.statements.execute(sql, params)
         except TooSlow as late:
             raise StorageBusy(str(late)) from late
+        except Contended as clash:
+            raise StorageConflict(str(clash)) from clash
 
 
 class Database:

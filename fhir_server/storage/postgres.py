@@ -21,6 +21,14 @@ ARRAYS = {INT8: 1016, TEXT: 1009, FLOAT8: 1022}
 FORGET_AFTER = 400  # prepared statements of one connection
 
 
+# Two transactions wait for each other, or saw each other's rows change: one of them must go.
+CONTENDED = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+
+class Contended(Exception):
+    """The server ended the statement because another transaction stands in its way."""
+
+
 class TooSlow(Exception):
     """The server ended the statement at its time limit."""
 
@@ -132,6 +140,8 @@ class Statements:
         error = errors.error_from_result(result)
         if isinstance(error, errors.QueryCanceled):
             raise TooSlow(str(error)) from error
+        if isinstance(error, CONTENDED):
+            raise Contended(str(error)) from error
         raise error
 
 

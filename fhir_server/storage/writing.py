@@ -205,6 +205,10 @@ class Writing(Checking):
             raise Conflict(f"`Binary/{id_}` exists already")
         return Written(version_of(pk, new), document.record, document.rules, created=True)
 
+    def create_about(self, draft: Draft, id_: str, about: Version) -> Written:
+        """Store what speaks of a version, such as its Provenance, in the record of that version."""
+        return self.create(draft, id_, within=self._standing_of(about))
+
     def revive(self, current: Version, draft: Draft) -> Written:
         """Put a new version on top of a deletion."""
         done = self.update(current, draft)

@@ -30,6 +30,7 @@ KEPT = {
     "HTTP_IF_MATCH": "if-match",
     "HTTP_IF_NONE_MATCH": "if-none-match",
     "HTTP_IF_NONE_EXIST": "if-none-exist",
+    "HTTP_X_PROVENANCE": "x-provenance",
     "HTTP_X_REQUEST_ID": "x-request-id",
     "CONTENT_TYPE": "content-type",
 }

@@ -92,11 +92,12 @@ class Batch(Desk):
         for entry in planned:
             try:
                 with self.stored.savepoint():
-                    replies.append(self.alone(entry))
+                    reply = self.alone(entry)
                     self.stored.settle()
             except FhirError as refusal:
                 self._note_refusal(entry, refusal)
-                replies.append(Reply(refusal.status, json_format.write(refusal.outcome())))
+                reply = Reply(refusal.status, json_format.write(refusal.outcome()))
+            replies.append(reply)
         return self.answer("batch-response", planned, replies)
 
     def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:

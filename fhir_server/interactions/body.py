@@ -4,11 +4,14 @@ https://hl7.org/fhir/R4/validation.html: base R4 is always checked, whatever the
 profiles.
 """
 
+from dataclasses import replace
+from itertools import islice
 from typing import Any, Mapping
 
 from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call
+from fhir_server.fhir.modifiers import not_understood
 from fhir_server.fhir.outcome import BadRequest, Issue, Unprocessable
 from fhir_server.fhir.subset import is_subset
 from fhir_server.interactions.context import Context
@@ -16,6 +19,8 @@ from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.storage.writing import Draft
 from mappings.identifiers import ins_problem
 from profiles.validate import validate
+
+MOST_ISSUES = 50
 
 
 def read_body(call: Call, context: Context) -> Draft:
@@ -26,19 +31,39 @@ def read_body(call: Call, context: Context) -> Draft:
 
 
 def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
-    """BadRequest with every structural fault, Unprocessable for an INS that cannot be one."""
+    """BadRequest with every structural fault; with the policy on, Unprocessable for what would be
+    misunderstood and for an INS that cannot be one.
+    """
     found = validate(resource)
     if found:
-        places = {}
-        if call.body and call.header("content-type") and content(call) != JSON:
-            places = xml_format.locate(call.body, [issue.expression for issue in found])
-        issues = tuple(
-            Issue(i.code, i.text, i.expression, location=places.get(i.expression, ""))
-            for i in found
-        )
-        raise BadRequest("the resource is not valid", issues=issues)
+        issues = [Issue(one.code, one.text, one.expression) for one in found]
+        raise BadRequest("the resource is not valid", issues=_placed(issues, call))
     if context.policed:
+        check_understood(resource, call)
         check_ins(resource, context)
+
+
+def _placed(issues: list[Issue], call: Call) -> tuple[Issue, ...]:
+    """The issues with their line and column, where the body is XML."""
+    if not (call.body and call.header("content-type") and content(call) != JSON):
+        return tuple(issues)
+    places = xml_format.locate(call.body, [issue.expression for issue in issues])
+    return tuple(replace(one, location=places.get(one.expression, "")) for one in issues)
+
+
+def check_understood(resource: Mapping[str, Any], call: Call) -> None:
+    """Unprocessable for modifier extensions we do not know: rules that decide by what an element
+    says would decide by what it does not say.
+
+    https://hl7.org/fhir/R4/extensibility.html#modifierExtension
+    """
+    issues = [
+        Issue("extension", f"the modifier extension `{url[:200]}` is not understood", expression)
+        for expression, url in islice(not_understood(resource), MOST_ISSUES)
+    ]
+    if issues:
+        text = "modifier extensions that are not understood"
+        raise Unprocessable(text, issues=_placed(issues, call))
 
 
 def check_whole(resource: Mapping[str, Any]) -> None:

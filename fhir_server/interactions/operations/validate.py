@@ -13,7 +13,7 @@ from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, FhirError, Forbidden, Issue, operation_outcome
 from fhir_server.interactions import write
-from fhir_server.interactions.body import check_ins
+from fhir_server.interactions.body import check_ins, check_understood
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments
 from fhir_server.interactions.routes import Route
@@ -102,6 +102,7 @@ def _business(resource: Resource, route: Route, context: Context) -> list[Issue]
         return [Issue("invalid", text, "resourceType")]
     try:
         if context.policed:
+            check_understood(resource, Call("POST", ""))
             check_ins(resource, context)
     except FhirError as problem:
         return _issues(problem)

@@ -18,6 +18,7 @@ RESULTS = frozenset({"searchset", "history", "batch-response", "transaction-resp
 # What an operation or a write tells of itself is no resource of the record.
 TOLD = frozenset({"OperationOutcome", "Parameters"})
 STORED = frozenset({"read", "vread", "create", "update", "patch"})
+OF_ONE_TYPE = frozenset({"search-type", "history-type", "history-instance"})
 
 
 def cut(call: Call, route: Route, do: Callable[[], Reply]) -> Reply:
@@ -45,10 +46,9 @@ def subsetted(reply: Reply, subset: Subset, route: Route) -> Reply:
     if reply.status >= 300 or reply.raw is not None or not reply.text:
         return reply
     content = json_format.read(reply.text, max_depth=1_000_000)
-    is_stored = route.interaction.removeprefix("conditional-") in STORED
     if content["resourceType"] in TOLD and content["resourceType"] != route.type_:
         return reply
-    if not is_stored and _is_result(content):
+    if not _is_stored(route) and _is_result(content):
         reply.text = json_format.write(_result(content, subset))
     else:
         reply.text = json_format.write(subset.of(content))
@@ -58,7 +58,12 @@ def subsetted(reply: Reply, subset: Subset, route: Route) -> Reply:
 def _type(route: Route) -> str:
     if route.interaction == "capabilities":
         return "CapabilityStatement"
-    return "" if route.interaction not in STORED | {"search-type"} else route.type_
+    return route.type_ if _is_stored(route) or route.interaction in OF_ONE_TYPE else ""
+
+
+def _is_stored(route: Route) -> bool:
+    """Whether the answer is the resource itself that the address names or a write has stored."""
+    return route.interaction.removeprefix("conditional-") in STORED
 
 
 def _is_result(content: dict[str, Any]) -> bool:

@@ -175,6 +175,36 @@ def test_G10_what_a_write_prefers_to_tell_is_not_cut(plain: House) -> None:
     assert (silent.status, silent.body) == (201, b"")
 
 
+@pytest.mark.parametrize(("query", "left"), CUTS.items(), ids=CUTS)
+def test_G10_so_is_that_of_a_conditional_write(
+    plain: House, query: str, left: set[str]
+) -> None:
+    condition = f"_id={made(plain)}"
+    known = plain.post("Observation", None, OBSERVATION, query=query, if_none_exist=condition)
+    body = OBSERVATION | {"note": [{"text": query}]}
+    put = plain.call("PUT", "Observation", None, body, query=f"{condition}&{query}")
+    for answer in (known, put):
+        assert answer.status == 200 and is_cut(answer.json, left), answer.body
+
+
+@pytest.mark.parametrize(("query", "left"), CUTS.items(), ids=CUTS)
+def test_G10_everything_of_a_patient_is_cut(plain: House, query: str, left: set[str]) -> None:
+    patient = stored(plain.post("Patient", None, {"resourceType": "Patient", "active": True}))
+    made(plain, subject={"reference": f"Patient/{patient}"})
+    answer = plain.get(f"Patient/{patient}/$everything?{query}")
+    kinds = {resource["resourceType"]: resource for resource in answer.entries}
+    subject = {"subject"} if query in ("_summary=true", "_summary=data") else set()
+    assert is_cut(kinds["Observation"], left | subject)
+    assert is_cut(kinds["Patient"], META | ({"active"} if query != "_summary=text" else set()))
+
+
+@pytest.mark.parametrize("path", ["Observation/{}/$meta", "Observation/{}/$validate"])
+def test_G10_what_an_operation_tells_is_not_cut(plain: House, path: str) -> None:
+    answer = plain.get(path.format(made(plain)) + "?_elements=note")
+    assert answer.json["resourceType"] in ("Parameters", "OperationOutcome")
+    assert b"SUBSETTED" not in answer.body
+
+
 @pytest.mark.parametrize("kind", ["batch", "transaction"])
 @pytest.mark.parametrize(("query", "left"), CUTS.items(), ids=CUTS)
 def test_G10_each_entry_of_a_bundle_is_cut_as_its_own_url_says(

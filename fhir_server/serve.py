@@ -184,7 +184,7 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
         letter = letter_of(route)
         if letter and not grants(subject, route.type_, letter):
             raise Forbidden(
-                f"the token's scopes do not cover `{route.type_}` for this", rule="scope"
+                f"the token's scopes do not cover `{route.type_ or '*'}` for this", rule="scope"
             )
     if visit.services.house.rules is None or route.interaction in PUBLIC:
         return

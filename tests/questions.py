@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from fhir_server.fhir.dates import instant
 from fhir_server.policy.labels import MASKED, VISIBILITY
 from tests.house import (
     ANNE,
     BASE,
     CLAIRE,
     LUCIEN,
+    NOON,
     OTTO,
     Person,
 )
@@ -78,9 +80,26 @@ def searches(script: Script) -> Iterator[str]:
         "item:DocumentReference.relatesto.status=superseded",
     ):  # fmt: skip
         yield f"List?{query}"
+    yield from histories(script)
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
+
+
+def histories(script: Script) -> Iterator[str]:
+    """Of everything and of types, page by page."""
+    yield from ("_history", "_history?_count=5", "_history?_count=0")
+    for type_ in ("DocumentReference", "Binary", "List", "Consent", "Patient", "Practitioner"):
+        yield f"{type_}/_history?_count=3"
+    middle, late = instant(NOON + len(script.steps) * 50), "2027-01-01T00:00:00Z"
+    for query in (f"_since={middle}", f"_at={middle}", "_at=2026-11-24", f"_since={late}"):
+        yield f"DocumentReference/_history?{query}"
+        yield f"_history?{query}&_count=7"
+    for list_ in script.lists:
+        yield f"DocumentReference/_history?_list={list_}"
+    yield f"_history?_list={script.lists[0]}&_count=1"
+    for document in script.documents[:6]:
+        yield f"DocumentReference/{document.id_}/_history?_count=1"
 
 
 def ways_to(document: Document) -> Iterator[str]:

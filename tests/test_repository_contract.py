@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from fhir_server.audit.note import note_of
+from fhir_server.audit.note import note_of, write
 from fhir_server.fhir.outcome import Conflict, Gone, NotFound
-from fhir_server.storage import migrate
+from fhir_server.storage import migrate, trail
 from fhir_server.storage.engine import Database
 from fhir_server.storage.writing import Draft, Writing
 from tests.house import ANNE, NINA, House
@@ -183,8 +183,8 @@ def do_everything(stored: Writing) -> None:
     stored.create(Draft(observation(subject=subject, valueQuantity={"value": 1})), "o")
     stored.update(stored.read("Observation", "o"), Draft(observation(subject=subject)))
     stored.delete(stored.read("Observation", "o"))
-    note = note_of(ANYBODY, interaction="create", status=201, request_id="r")
-    stored.note(note, [(0, "")])
+    note = write(note_of(ANYBODY, interaction="create", status=201, request_id="r"))
+    trail.append(stored.session, trace="t", now=NOW, agent="", note=note, records=[(0, "")])
 
 
 def test_what_is_rolled_back_leaves_nothing(database: Database) -> None:

@@ -21,6 +21,7 @@ from fhir_server.policy.scope import Scope
 from fhir_server.search.query import Query
 from fhir_server.storage.engine import Session
 from fhir_server.storage.find import Found, find
+from fhir_server.storage.history import Wanted
 from fhir_server.storage.opened import Moment
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Rows, Visible
@@ -64,7 +65,8 @@ CALLERS = {
     "a nurse, for one person": NINA.but(patient=f"{INS}|{LUCIEN_INS}"),
 }
 OWN_LOG = tuple(
-    f"AuditEvent?{query}" for query in ("_count=200", "_count=99&_sort=date", "outcome=4")
+    f"AuditEvent{query}"
+    for query in ("?_count=200", "?_count=99&_sort=date", "?outcome=4", "/_history?_count=199")
 )
 
 
@@ -156,7 +158,13 @@ def whole_text(opened: Repository, version: Version) -> bytes:
     return version.body
 
 
+def raw_history(rows: Rows, wanted: Wanted) -> list[Visible]:
+    """A history of everything that lies there."""
+    return [Visible("resource d", "1 = 1", "1", "''")]
+
+
 LEAKS = {
+    "fhir_server.storage.history._visible": (raw_history, "DocumentReference/_history"),
     "fhir_server.storage.compile.Rows.visible": (raw_alias, "List?item:"),
     "fhir_server.storage.repository.find": (raw_total, "DocumentReference?"),
     "fhir_server.interactions.search.mentioned": (no_mention, "List?item="),

@@ -25,12 +25,16 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
     "read": ("R", "Read", "110152", "110153"),
     "vread": ("R", "Read", "110152", "110153"),
     "history-instance": ("R", "", "110152", "110153"),
+    "history-type": ("E", "", "110153", "110152"),
+    "history-system": ("E", "", "110153", "110152"),
     "update": ("U", "Update", "110153", "110152"),
     "patch": ("U", "Update", "110153", "110152"),
     "delete": ("D", "Delete", "110150", "110152"),
     "search-type": ("E", "Query", "110153", "110152"),
     "operation": ("E", "", "110153", "110152"),
 }
+# What is told of these is what was asked.
+QUERIES = frozenset({"search-type", "history-type", "history-system"})
 PURPOSES = {
     "normal": "TREAT",
     "bris_de_glace": "BTG",
@@ -136,11 +140,11 @@ def _patient(patient: str) -> list[dict[str, Any]]:
 
 def _data(note: Note) -> list[dict[str, Any]]:
     """What was read or written; of a refusal nothing but the request is told."""
-    if note.refused or not note.type_:
+    if note.refused or not (note.type_ or note.interaction in QUERIES):
         return []
     kind = {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2"}
     role = {"system": "http://terminology.hl7.org/CodeSystem/object-role"}
-    if note.interaction == "search-type":
+    if note.interaction in QUERIES:
         return [
             {
                 "type": kind,

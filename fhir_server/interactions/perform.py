@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/http.html
 """
 
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.interactions import capabilities, read, search, transaction, write
+from fhir_server.interactions import capabilities, history, read, search, transaction, write
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.desk import Admit, Perform
 from fhir_server.interactions.operations import operate
@@ -29,8 +29,10 @@ def _traced(perform: Perform) -> Perform:
 
 _OWN: dict[str, Perform] = {
     "read": read.read,
-    "vread": read.vread,
-    "history-instance": read.history,
+    "vread": history.vread,
+    "history-instance": history.history,
+    "history-type": history.history,
+    "history-system": history.history,
     "search-type": search.search,
     "create": write.create,
     "update": write.update,

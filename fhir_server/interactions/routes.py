@@ -18,6 +18,7 @@ ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 ROUTES: dict[str, dict[str, str]] = {
     "": {"POST": "transaction"},
     "metadata": {"GET": "capabilities"},
+    "_history": {"GET": "history-system"},
     "[type]": {
         "GET": "search-type",
         "POST": "create",
@@ -26,12 +27,17 @@ ROUTES: dict[str, dict[str, str]] = {
         "DELETE": "conditional-delete",
     },
     "[type]/_search": {"POST": "search-type"},
+    "[type]/_history": {"GET": "history-type"},
     "[type]/[id]": {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"},
     "[type]/[id]/_history": {"GET": "history-instance"},
     "[type]/[id]/_history/[vid]": {"GET": "vread"},
 }
 # Interactions that show content: not for indirect authentications (R150).
-CONSULTS = frozenset({"read", "vread", "history-instance", "search-type"})
+CONSULTS = frozenset(
+    {"read", "vread", "history-instance", "history-type", "history-system", "search-type"}
+)
+# Paths of the whole server; what stands alone elsewhere is a type.
+_WHOLE, _OF_TYPE = ("metadata", "_history"), ("_search", "_history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ def match(call: Call) -> Route:
     methods = ROUTES.get(pattern)
     if methods is None:
         raise NotFound(f"there is no `/{call.path[:100]}` here")
-    if parts and pattern != "metadata" and not r4().is_resource(parts[0]):
+    if parts and pattern not in _WHOLE and not r4().is_resource(parts[0]):
         raise NotFound(
             f"`{parts[0][:100]}` is not a resource type of FHIR R4", code="not-supported"
         )
@@ -138,19 +144,18 @@ def _methods(parts: list[str]) -> set[str]:
 
 
 def _pattern(parts: list[str]) -> str:
-    if not parts or parts == ["metadata"]:
+    if not parts or (len(parts) == 1 and parts[0] in _WHOLE):
         return "/".join(parts)
-    shape = [
-        "[type]",
-        *("[id]" if n == 1 and part != "_search" else part for n, part in enumerate(parts[1:], 1)),
-    ]
+    shape = ["[type]", *parts[1:]]
+    if len(shape) > 1 and shape[1] not in _OF_TYPE:
+        shape[1] = "[id]"
     if len(shape) == 4 and shape[2] == "_history":
         shape[3] = "[vid]"
     return "/".join(shape)
 
 
 def _named(parts: list[str], pattern: str) -> tuple[str, str, int]:
-    if not parts or pattern == "metadata":
+    if not parts or pattern in _WHOLE:
         return "", "", 0
     id_ = parts[1] if "[id]" in pattern else ""
     if id_ and not ID.fullmatch(id_):

@@ -207,7 +207,10 @@ def _put_new(
     _refuse_version(call)
     check(draft.resource, call, context)
     draft = with_references(draft, stored, context)
-    done = stored.create(draft, id_) if current is None else stored.revive(current, draft)
+    if current is None:
+        done = stored.create(draft, id_, method="PUT")
+    else:
+        done = stored.revive(current, draft)
     return _made(call, done, stored, context, "update")
 
 

@@ -172,7 +172,12 @@ class Opened:
     # The trail.
 
     def note(self, note: Note, records: Iterable[tuple[int, str]]) -> None:
-        """Append a note for each record, with the rules that settled the access."""
+        """Append a note for each record, with the rules that settled the access; without rules
+        there is no trail.
+        """
+        self.noted = True
+        if self.house.rules is None:
+            return
         trail.append(
             self.session,
             trace=self.moment.trace,
@@ -181,15 +186,16 @@ class Opened:
             note=write_note(note),
             records=records,
         )
-        self.noted = True
 
     def note_refusal(self, note: Note, named: Named, refusal: FhirError) -> None:
         """Append a refusal: to the caller's own log as he asked it, and to each record it touched,
         with the rules.
 
         Two notes, since what the caller may read of it must not tell whether there was anything to
-        touch.
+        touch; without rules none.
         """
+        if self.house.rules is None:
+            return
         text = write_note(note)
         with self.session.transaction():
             trail.append(

@@ -15,6 +15,7 @@ from fhir_server.search.query import Query
 from fhir_server.storage import read, trail
 from fhir_server.storage.across import Part, find_across
 from fhir_server.storage.find import Found, find
+from fhir_server.storage.history import Page, Wanted, page
 from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.pages import cursor, position
 from fhir_server.storage.rows import Named, Rows
@@ -41,7 +42,7 @@ class Repository(Opened):
 
     def _read(self, type_: str, id_: str, note: Note | None) -> Version | None:
         self._make_events(type_, "t.id = :event", {"event": id_})
-        rows = self.rows()
+        rows, note = self.rows(), note if self.house.rules else None
         if note is not None and self._in_one_statement():
             version = read.read_row(self.session, rows, type_, id_, self._trace(note))
             self.noted = version is not None and not version.deleted
@@ -65,7 +66,7 @@ class Repository(Opened):
         current = self._read(type_, id_, None)
         if current is None:
             raise NotFound(f"there is no `{type_}/{id_}`")
-        if current.deleted and not self.scope.everything and nature_of(type_) == "document":
+        if self._hides_past(current):
             return [current]
         return [current, *read.past_versions(self.session, current)]
 
@@ -74,18 +75,47 @@ class Repository(Opened):
         current = self._read(type_, id_, None)
         if current is None:
             raise NotFound(f"there is no version {number} of `{type_}/{id_}`")
-        if current.deleted and not self.scope.everything and nature_of(type_) == "document":
+        hides_past = self._hides_past(current)
+        if hides_past and current.deleted:
             raise Gone(f"`{type_}/{id_}` is deleted")
-        found = (
-            [current]
-            if current.version == number
-            else read.past_versions(self.session, current, number)
-        )
+        found = [current] if current.version == number else []
+        if not found and not hides_past:
+            found = read.past_versions(self.session, current, number)
         if not found:
             raise NotFound(f"there is no version {number} of `{type_}/{id_}`")
         if found[0].deleted:
             raise Gone(f"version {number} of `{type_}/{id_}` is a deletion")
         return found[0]
+
+    def _hides_past(self, current: Version) -> bool:
+        """Whether past versions are not for this caller: of a deleted document, and of a Patient of
+        whom he may know the minimum alone.
+        """
+        if self.scope.everything:
+            return False
+        return not current.full or (current.deleted and nature_of(current.type_) == "document")
+
+    def history(self, wanted: Wanted, note: Note | None = None) -> Page:
+        """One page of versions, newest first; of one resource NotFound when it is hidden or absent.
+        """
+        current = self._read(wanted.type_, wanted.id_, None) if wanted.id_ else None
+        if wanted.id_ and current is None:
+            raise NotFound(f"there is no `{wanted.type_}/{wanted.id_}`")
+        self._make_events("" if wanted.id_ else wanted.type_, "1 = 1", {})
+        named = Named(resource=(wanted.type_, wanted.id_)) if current else Named()
+        bound = self._bound_to(*wanted.asked)
+        last = (
+            position(wanted.cursor, key=self.house.cursor_key, bound_to=bound)
+            if wanted.cursor
+            else []
+        )
+        with self.session.transaction():
+            rows = self.rows(self._confining(named))
+            found = page(self.session, rows, wanted, last)
+            if note is not None:
+                told = [current] if current else found.versions
+                self.note(note, sorted({v.record: v.rules for v in told}.items()) or [(0, "")])
+        return found
 
     def search(self, query: Query, named: Named, note: Note | None = None) -> Found:
         """One page of matches. Forbidden when a record is named in which the caller has no right at
@@ -93,7 +123,7 @@ class Repository(Opened):
         """
         if query.type_ == "AuditEvent":
             self._make_events("AuditEvent", *self._pending(named))
-        rows = self.rows(Named() if self.scope.everything else named)
+        rows, note = self.rows(self._confining(named)), note if self.house.rules else None
         last = (
             position(query.cursor, key=self.house.cursor_key, bound_to=self._bound(query))
             if query.cursor
@@ -110,6 +140,10 @@ class Repository(Opened):
             if note is not None:
                 self.note(note, found.records or [(0, "")])
         return found
+
+    def _confining(self, named: Named) -> Named:
+        """What is named, where that narrows what is looked at."""
+        return Named() if self.scope.everything else named
 
     def _check_access(self, found: Found, query: Query, rows: Rows) -> None:
         if not rows.confined or found.access or found.versions:
@@ -138,7 +172,7 @@ class Repository(Opened):
             self._make_events("AuditEvent", *self._pending(named))
         bound = self._bound_to(*asked)
         last = position(cursor, key=self.house.cursor_key, bound_to=bound) if cursor else []
-        rows = self.rows(Named() if self.scope.everything else named)
+        rows = self.rows(self._confining(named))
         with self.session.transaction():
             found = find_across(self.session, rows, parts, last, count)
         self._check_entry(found, rows)
@@ -165,7 +199,7 @@ class Repository(Opened):
             for version in read.visible_versions(self.session, self.rows(), type_, ids)
         }
 
-    def cursor_after(self, found: Found, asked: Asked) -> str:
+    def cursor_after(self, found: Found | Page, asked: Asked) -> str:
         """The cursor of the page after `found`, "" on the last."""
         bound = self._bound_to(*asked)
         return cursor(found.last, key=self.house.cursor_key, bound_to=bound) if found.last else ""

@@ -60,7 +60,9 @@ class Written:
 class Writing(Checking):
     """A repository that also writes."""
 
-    def create(self, draft: Draft, id_: str, *, within: Standing | None = None) -> Written:
+    def create(
+        self, draft: Draft, id_: str, *, within: Standing | None = None, method: str = "POST"
+    ) -> Written:
         """Store the first version under `id_`. `within`: the record of a Binary, which does not say
         whose it is itself.
 
@@ -81,7 +83,7 @@ class Writing(Checking):
         if type_ == "Patient":
             self._check_holder(resource, 0)
             standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
-        new = self._new(draft, id_, 1, "POST", standing.record, self._facts(resource, owners))
+        new = self._new(draft, id_, 1, method, standing.record, self._facts(resource, owners))
         pk = write.insert(self.session, new, index)
         if pk is None:
             raise Conflict(f"`{type_}/{id_}` exists already")

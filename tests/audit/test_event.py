@@ -26,6 +26,8 @@ ACTIONS = {
     "read": "R",
     "vread": "R",
     "history-instance": "R",
+    "history-type": "E",
+    "history-system": "E",
     "update": "U",
     "patch": "U",
     "delete": "D",

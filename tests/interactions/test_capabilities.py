@@ -69,6 +69,8 @@ def test_every_interaction_it_declares_is_there(plain: House) -> None:
             "PATCH", f"Basic/{id_}", None, change, content_type="application/json-patch+json"
         ),
         "history-instance": lambda: plain.get(f"Basic/{id_}/_history"),
+        "history-type": lambda: plain.get("Basic/_history"),
+        "history-system": lambda: plain.get("_history"),
         "search-type": lambda: plain.get(f"Basic?_id={id_}"),
         "delete": lambda: plain.call("DELETE", f"Basic/{id_}"),
         "transaction": lambda: plain.post(

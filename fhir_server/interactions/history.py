@@ -1,0 +1,158 @@
+"""Versions: one of them, all of a resource, of a type, of everything.
+
+https://hl7.org/fhir/R4/http.html#vread, #history
+"""
+
+import re
+from typing import Any
+
+from fhir_server.fhir.bundle import Entry, bundle, self_link
+from fhir_server.fhir.dates import instant, interval, milliseconds
+from fhir_server.fhir.headers import prefer
+from fhir_server.fhir.http import Call, Reply
+from fhir_server.fhir.json_format import read as read_json
+from fhir_server.fhir.outcome import BadRequest, Gone, NotFound
+from fhir_server.fhir.reference import Local, parse
+from fhir_server.interactions.answer import representation, resource_text
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.routes import ID, Route
+from fhir_server.interactions.search import parameters
+from fhir_server.interactions.subsetted import NAMES as SUBSETS
+from fhir_server.search.parse import CURSOR, SILENT
+from fhir_server.search.terms import check_text, refuse_value
+from fhir_server.storage.history import Page, Wanted
+from fhir_server.storage.version import Version
+from fhir_server.storage.writing import Writing
+
+STATUS = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
+NEWEST_FIRST = "-_lastUpdated"
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def vread(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    version = stored.version(route.type_, route.id_, route.version)
+    stored.note(
+        context.note(call, "vread", route.type_, route.id_), [(version.record, version.rules)]
+    )
+    return representation(call, version, stored.shown([version])[0])
+
+
+def history(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    """At all three levels; the route says which resource or type, or none."""
+    wanted = read_wanted(call, stored, route, context)
+    found = stored.history(wanted, context.note(call, route.interaction, route.type_, route.id_))
+    entries = [
+        _entry(version, text, context.base)
+        for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
+    ]
+    text = bundle(
+        "history",
+        entries,
+        total=found.total,
+        links=_links(stored, wanted, found, context.base),
+        id_=context.new_id(),
+        updated=instant(context.now),
+    )
+    return Reply(200, text)
+
+
+def read_wanted(call: Call, stored: Writing, route: Route, context: Context) -> Wanted:
+    """The parameters of a history; of each the last value holds.
+
+    BadRequest with code `value` for what cannot be read, and, when handling is strict, with
+    `not-supported` for what is not done.
+    """
+    asked: dict[str, str] = {}
+    for name, value in parameters(call):
+        check_text(name + value)
+        if value:
+            asked.pop(name, None)
+            asked[name] = value
+    settings = context.settings
+    made: dict[str, Any] = {"count": min(settings.page_size, settings.max_page)}
+    used = []
+    for name, value in asked.items():
+        if name in SILENT:
+            continue
+        if name in SUBSETS:
+            used.append((name, value))
+        elif (read := _read(name, value, stored, context)) is not None:
+            made |= read
+            used.append((name, str(made["count"]) if name == "_count" else value))
+        elif prefer(call).get("handling") == "strict":
+            raise BadRequest(f"not supported: `{name[:100]}`", code="not-supported")
+    path = "/".join(part for part in (route.type_, route.id_, "_history") if part)
+    of = (path, tuple(used))
+    return Wanted(route.type_, route.id_, asked=of, cursor=asked.get(CURSOR, ""), **made)
+
+
+def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str, Any] | None:
+    """What one parameter says, as members of `Wanted`; None when it is not one of a history."""
+    text = value.replace(" ", "+")  # a `+` of a time zone that was not percent-encoded
+    try:
+        match name:
+            case "_since":
+                return {"since": milliseconds(text)}
+            case "_at":
+                return {"at": interval(text)}
+            case "_count" if _COUNT.fullmatch(value):
+                return {"count": min(int(value), context.settings.max_page)}
+            case "_list" if ID.fullmatch(value.removeprefix("List/")):
+                return {"listed": _listed(stored, value.removeprefix("List/"), context.base)}
+            case "_sort" if value == NEWEST_FIRST:
+                return {}
+            case "_count" | "_list":
+                refuse_value(name, value)
+    except ValueError:
+        refuse_value(name, value)
+    return None
+
+
+def _listed(stored: Writing, id_: str, base: str) -> tuple[tuple[str, str, int], ...]:
+    """What a List names: a resource with all its versions, or one version of it (0 for all). Of a
+    List that is not there, or not for this caller, nothing.
+    """
+    try:
+        list_ = stored.read("List", id_)
+    except (NotFound, Gone):
+        return ()
+    found = []
+    for entry in read_json(bytes(stored.shown([list_])[0])).get("entry", ()):
+        target = _target(entry.get("item", {}).get("reference", ""), base)
+        if target is not None and _COUNT.fullmatch(target.version or "0"):
+            found.append((target.type_, target.id_, int(target.version or "0")))
+    return tuple(found)
+
+
+def _target(reference: str, base: str) -> Local | None:
+    try:
+        target = parse(reference, base=base)
+    except ValueError:
+        return None
+    return target if isinstance(target, Local) else None
+
+
+def _links(stored: Writing, wanted: Wanted, found: Page, base: str) -> list[tuple[str, str]]:
+    links = [("self", self_link(base, *wanted.asked, wanted.cursor))]
+    if wanted.cursor:
+        links.append(("first", self_link(base, *wanted.asked)))
+    if following := stored.cursor_after(found, wanted.asked):
+        links.append(("next", self_link(base, *wanted.asked, following)))
+    return links
+
+
+def _entry(version: Version, text: bytes, base: str) -> Entry:
+    url = version.type_ if version.method == "POST" else version.address
+    made = version.method == "PUT" and version.version == 1
+    return Entry(
+        f"{base}/{version.address}",
+        b"" if version.deleted else resource_text(version, text),
+        {
+            "request": {"method": version.method, "url": url},
+            "response": {
+                "status": STATUS["POST" if made else version.method],
+                "etag": version.etag,
+                "lastModified": version.last_updated,
+            },
+        },
+    )

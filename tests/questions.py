@@ -59,6 +59,8 @@ def searches(script: Script) -> Iterator[str]:
             yield f"{type_}?patient={record}"
         for query in ("_count=1", "", "_type=DocumentReference,Binary&start=2026-02", "_count=0"):
             yield f"Patient/{record}/$everything?{query}"
+        for query in ("", "&start=2026-02-01&end=2026-04-30", "&type=11488-4"):
+            yield f"DocumentReference/$docref?patient={record}{query}"
         yield f"DocumentReference?patient={record}&_count=1&_sort=date"
         yield f"DocumentReference?subject=Patient/{record}&_count=2&_sort=-description,type"
         yield f"DocumentReference?patient.identifier={holder.sub}&status=current"

@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/bundle.html
 """
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from types import MappingProxyType
+from typing import Any, Iterable, Mapping, Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,14 +31,15 @@ def bundle(
     links: Sequence[tuple[str, str]] = (),
     id_: str = "",
     updated: str = "",
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
-    """The JSON text of a Bundle; `links` are (relation, url)."""
+    """The JSON text of a Bundle; `links` are (relation, url), `more` other members."""
     head: dict[str, Any] = {"resourceType": "Bundle"}
     if id_:
         head["id"] = id_
     if updated:
         head["meta"] = {"lastUpdated": updated}
-    head["type"] = kind
+    head |= {**more, "type": kind}
     if total is not None:
         head["total"] = total
     if links:

@@ -7,7 +7,7 @@ from typing import Callable, Mapping
 
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations import everything, meta, validate
+from fhir_server.interactions.operations import docref, document, everything, meta, validate
 from fhir_server.interactions.operations.arguments import Arguments, arguments
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.rows import Named
@@ -21,6 +21,8 @@ FUNCTIONS: Mapping[str, Operate] = {
     "meta-add": meta.add,
     "meta-delete": meta.delete,
     "everything": everything.everything,
+    "document": document.document,
+    "docref": docref.docref,
 }
 
 
@@ -31,9 +33,14 @@ def operate(call: Call, stored: Writing, route: Route, context: Context) -> Repl
 
 
 def named(call: Call, route: Route, context: Context) -> Named:
-    """The record an operation is about: of what its address names, or of its patient parameter."""
-    operation = route.operation
-    if operation is None or not operation.patient:
-        return Named(resource=(route.type_, route.id_)) if route.id_ else Named()
-    patient = arguments(call, operation, context).one(operation.patient)
-    return Named(patients=(str(patient),))
+    """What an operation is about: what its address names, or a parameter that stands for it."""
+    if route.id_:
+        return Named(resource=(route.type_, route.id_))
+    assert route.operation is not None
+    if route.operation.code == "document":
+        given = arguments(call, route.operation, context)
+        return Named(resource=("Composition", document.composition_id(route, given, context)))
+    if route.operation.code == "docref":
+        given = arguments(call, route.operation, context)
+        return Named(patients=(str(given.one("patient")),))
+    return Named()

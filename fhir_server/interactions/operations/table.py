@@ -33,8 +33,7 @@ class Operation:
     there ("" for none). `types`: resource types it is called on, empty for all.
 
     `shows`: what it tells of the store, for who may not consult (R150): nothing, a resource of the
-    type in the address, or a whole record. `patient`: the parameter that names the patient.
-    `pages`: whether its answer has several pages.
+    type in the address, or a whole record. `pages`: whether its answer has several pages.
     """
 
     code: str
@@ -44,7 +43,6 @@ class Operation:
     types: tuple[str, ...] = ()
     affects_state: bool = False
     shows: Literal["nothing", "type", "record"] = "type"
-    patient: str = ""
     pages: bool = False
 
     @property
@@ -86,6 +84,20 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
                 Parameter("_count", "integer"),
             ),
             types=("Patient",), shows="record", pages=True,
+        ),
+        Operation(
+            "document", HL7 + "Composition-document", {"type": "r", "instance": "r"},
+            (Parameter("id", "uri"), Parameter("persist", "boolean"), Parameter("graph", "uri")),
+            types=("Composition",),
+        ),
+        Operation(
+            "docref", IPA + "docref", {"type": "s"},
+            (
+                Parameter("patient", "id", min=1), Parameter("start", "date"),
+                Parameter("end", "date"), Parameter("type", "CodeableConcept", max=UNBOUNDED),
+                Parameter("on-demand", "boolean"), Parameter("profile", "canonical", max=UNBOUNDED),
+            ),
+            types=("DocumentReference",), pages=True,
         ),
     )
 })  # fmt: skip

@@ -68,17 +68,20 @@ class OverHttp(House):
 
 
 @contextmanager
-def served(database_url: str, folder: Path, port: int = 0) -> Iterator[OverHttp]:
+def served(
+    database_url: str, folder: Path, port: int = 0, **settings: str
+) -> Iterator[OverHttp]:
     """`fhir-server migrate`, then `fhir-server serve`, until the end of the block; 0: a free port.
 
-    The tokens of `tests.house` are meant for BASE, so that is the audience.
+    The tokens of `tests.house` are meant for BASE, so that is the audience; `settings` are more of
+    the environment.
     """
     port = port or free_port()
     base = f"http://127.0.0.1:{port}/fhir"
     key, _ = development_keys(folder)
     environment = {
         "FHIR_DATABASE_URL": database_url, "FHIR_JWKS": str(folder / JWKS_FILE),
-        "FHIR_BASE_URL": base, "FHIR_AUDIENCE": BASE,
+        "FHIR_BASE_URL": base, "FHIR_AUDIENCE": BASE, **settings,
     }  # fmt: skip
     run(("-m", "fhir_server", "migrate"), environment)
     arguments = ("-m", "fhir_server", "serve", "--port", str(port))

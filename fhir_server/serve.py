@@ -5,6 +5,7 @@ interaction → audit → reply.
 """
 
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -18,7 +19,6 @@ from fhir_server.fhir.outcome import (
     Failure,
     FhirError,
     Forbidden,
-    TooLarge,
     Unavailable,
 )
 from fhir_server.interactions import search
@@ -40,6 +40,7 @@ from fhir_server.storage.writing import Writing
 log = logging.getLogger("fhir_server")
 
 PUBLIC = frozenset({"capabilities"})
+_UNPRINTABLE = re.compile(r"[^!-~]")
 NOBODY = Subject("operator", "", scope="system/*.cruds")  # with FHIR_AUTH=off
 
 
@@ -73,12 +74,23 @@ class Visit:
     named: Named = field(default_factory=Named)
 
 
-def serve(call: Call, services: Services) -> Reply:
-    """The answer to a call, whatever happens; its trace is committed with it."""
+def serve(
+    call: Call,
+    services: Services,
+    *,
+    problem: FhirError | None = None,
+    whole: Callable[[], Call] | None = None,
+) -> Reply:
+    """The answer to a call, whatever happens; its trace is committed with it.
+
+    `problem` refuses it as soon as it is known who asks; `whole` gives the call with its body, or
+    refuses it, once it is known that he asks for something that exists.
+    """
     trace = services.new_trace()
-    visit = Visit(call, services, services.clock(), call.header("x-request-id")[:64] or trace)
+    request_id = _word(call.header("x-request-id")) or trace
+    visit = Visit(call, services, services.clock(), request_id)
     try:
-        reply = _answer(visit, trace)
+        reply = _answer(visit, trace, problem, whole)
     except FhirError as refusal:
         reply = _refused(visit, trace, refusal)
     except StorageBusy as late:
@@ -99,23 +111,33 @@ def serve(call: Call, services: Services) -> Reply:
             visit, trace, Failure(f"something went wrong here, number {trace}"), quietly=fault
         )
     reply.headers["X-Request-Id"] = visit.request_id
+    if correlation := _word(call.header("x-correlation-id")):
+        reply.headers["X-Correlation-Id"] = correlation
     return reply
 
 
-def _answer(visit: Visit, trace: str) -> Reply:
-    call, services = visit.call, visit.services
-    if len(call.body) > services.settings.max_body:
-        raise TooLarge(f"a body has at most {services.settings.max_body} bytes")
-    route = visit.route = match(call) if call.path == "metadata" else None
+def _word(text: str) -> str:
+    """The caller's number for his request, as much of it as a header and the trail can hold."""
+    return _UNPRINTABLE.sub("", text[:1000])[:64] if text else ""
+
+
+def _answer(
+    visit: Visit, trace: str, problem: FhirError | None, whole: Callable[[], Call] | None
+) -> Reply:
+    services = visit.services
+    route = visit.route = match(visit.call) if visit.call.path == "metadata" else None
     visit.subject = _who(visit)
-    route = visit.route = route or match(call)
+    if problem is not None:
+        raise problem
+    route = visit.route = route or match(visit.call)
+    call = visit.call = whole() if whole else visit.call
     visit.named = _named(visit, route)
     visit.scope = _scope(visit, route)
     _admit(visit, call, route)
     context = Context(
         services.settings, visit.subject, visit.now, visit.request_id, services.new_id
     )
-    with _open(visit, trace) as stored:
+    with _open(visit, trace) as stored, stored.session.limited():
         stored.check_age()
         if route.interaction in IN_ONE_STATEMENT:
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
@@ -184,7 +206,9 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
         letter = letter_of(route)
         if letter and not grants(subject, route.type_, letter):
             raise Forbidden(
-                f"the token's scopes do not cover `{route.type_ or '*'}` for this", rule="scope"
+                f"the token's scopes do not cover `{route.type_ or '*'}` for this",
+                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+                rule="scope",
             )
     if visit.services.house.rules is None or route.interaction in PUBLIC:
         return
@@ -253,5 +277,5 @@ def _note_refusal(visit: Visit, refusal: FhirError) -> None:
         status=refusal.status,
         request_id=visit.request_id,
     )
-    with _open(visit, visit.services.new_trace()) as stored:
+    with _open(visit, visit.services.new_trace()) as stored, stored.session.limited():
         stored.note_refusal(note, visit.named, refusal)

@@ -37,9 +37,11 @@ class Settings:
     max_body: int  # bytes
     max_entries: int
     max_depth: int
+    max_contained: int
     page_size: int  # never above max_page
     max_page: int
     timeout: float  # seconds
+    cors_origins: tuple[str, ...] | None  # None: all with tokens, none without
 
     def check_serving(self, host: str) -> None:
         """Refuse to listen on `host` where that would be unsafe.
@@ -139,6 +141,18 @@ def _keys(text: str) -> str:
     return path
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    if text in ("*", "none"):
+        return ("*",) if text == "*" else ()
+    found = tuple(text.lower().replace(",", " ").split())
+    for origin in found:
+        if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", origin):
+            raise ValueError(
+                f"must be `*`, `none` or origins such as https://app.example, not {_shown(origin)}"
+            )
+    return found
+
+
 @dataclass(frozen=True)
 class Setting:
     """One line of the documentation, and how the value is read; `default` None: not set."""
@@ -183,12 +197,17 @@ SETTINGS = (
             _whole(least=1, most=1_000_000)),
     Setting("FHIR_MAX_DEPTH", "100", "deepest nesting of one resource, 400 beyond",
             _whole(least=1, most=1000)),
+    Setting("FHIR_MAX_CONTAINED", "200", "most contained resources of one resource, 413 beyond",
+            _whole(least=0, most=1_000_000)),
     Setting("FHIR_PAGE_SIZE", "20",
             "matches on a page of a search by default, never more than FHIR_MAX_PAGE",
             _whole(least=1, most=100_000)),
     Setting("FHIR_MAX_PAGE", "500", "most matches on a page, whatever _count asks for",
             _whole(least=1, most=100_000)),
     Setting("FHIR_TIMEOUT", "30 s", "a request that takes longer is ended, 503", _seconds),
+    Setting("FHIR_CORS_ORIGINS", None,
+            "origins whose pages may read answers: `none`, `*` or a list; * by default with tokens",
+            _origins),
 )  # fmt: skip
 
 
@@ -207,6 +226,8 @@ def read(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{setting.name}: {fault}")
     if values.get("policy") == "off" and values.get("auth") == "required":
         faults.append("FHIR_POLICY: `off` is accepted only together with FHIR_AUTH=off")
+    if values.get("auth") == "off" and "*" in (values.get("cors_origins") or ()):
+        faults.append("FHIR_CORS_ORIGINS: `*` is not accepted with FHIR_AUTH=off: name the origins")
     if faults:
         raise SettingsError("; ".join(faults))
     values["audience"] = values["audience"] or values["base_url"]

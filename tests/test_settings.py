@@ -21,9 +21,11 @@ DEFAULTS: dict[str, Any] = {
     "max_body": 16 * 1024 * 1024,
     "max_entries": 1000,
     "max_depth": 100,
+    "max_contained": 200,
     "page_size": 20,
     "max_page": 500,
     "timeout": 30.0,
+    "cors_origins": None,
 }
 
 GOOD = [
@@ -41,6 +43,11 @@ GOOD = [
     ("FHIR_MAX_BODY", "4096", 4096),
     ("FHIR_MAX_BODY", "16MiB", 16 << 20),
     ("FHIR_MAX_BODY", "512 KiB", 512 << 10),
+    ("FHIR_MAX_CONTAINED", "0", 0),
+    ("FHIR_CORS_ORIGINS", "*", ("*",)),
+    ("FHIR_CORS_ORIGINS", "none", ()),
+    ("FHIR_CORS_ORIGINS", "https://App.example, http://[::1]:3000",
+     ("https://app.example", "http://[::1]:3000")),
     ("FHIR_TIMEOUT", "30", 30.0),
     ("FHIR_TIMEOUT", "0.5s", 0.5),
     ("FHIR_TIMEOUT", "45 s", 45.0),
@@ -71,6 +78,12 @@ BAD = [
     ("FHIR_MAX_ENTRIES", "0"),
     ("FHIR_MAX_ENTRIES", "1_000"),
     ("FHIR_MAX_DEPTH", "1e2"),
+    ("FHIR_MAX_CONTAINED", "all"),
+    ("FHIR_CORS_ORIGINS", "app.example"),
+    ("FHIR_CORS_ORIGINS", "https://app.example/"),
+    ("FHIR_CORS_ORIGINS", "https://*.example"),
+    ("FHIR_CORS_ORIGINS", "*, https://app.example"),
+    ("FHIR_CORS_ORIGINS", "null"),
     ("FHIR_PAGE_SIZE", "twenty"),
     ("FHIR_PAGE_SIZE", "٢٠"),
     ("FHIR_MAX_PAGE", "1.5"),
@@ -124,6 +137,12 @@ def test_the_policy_cannot_be_off_alone() -> None:
     with pytest.raises(SettingsError, match="^FHIR_POLICY: `off`"):
         read({"FHIR_POLICY": "off"})
     assert read({"FHIR_POLICY": "off", "FHIR_AUTH": "off"}).policy == "off"
+
+
+def test_without_tokens_not_every_page_may_ask() -> None:
+    with pytest.raises(SettingsError, match=r"^FHIR_CORS_ORIGINS: `\*`"):
+        read({"FHIR_AUTH": "off", "FHIR_CORS_ORIGINS": "*"})
+    assert read({"FHIR_AUTH": "off", "FHIR_CORS_ORIGINS": "http://a.example"}).cors_origins
 
 
 def test_the_audience_is_the_base_address_unless_it_is_set() -> None:

@@ -5,7 +5,8 @@ https://hl7.org/fhir/R4/operationoutcome.html, https://hl7.org/fhir/R4/http.html
     FhirError
       BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAllowed 405 ·
       NotAcceptable 406 Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413 ·
-      UnsupportedMedia 415 · Unprocessable 422 Failure 500 · Unavailable 503
+      AddressTooLong 414 · UnsupportedMedia 415 · RangeNotSatisfiable 416 · Unprocessable 422 ·
+      HeaderTooLarge 431 · Failure 500 · Unavailable 503
 
 The class is the status; `code` is its usual issue code and can be narrowed where it is raised.
 """
@@ -123,14 +124,30 @@ class TooLarge(FhirError):
     status, usual = 413, "too-long"
 
 
+class AddressTooLong(FhirError):
+    status, usual = 414, "too-long"
+
+
 class UnsupportedMedia(FhirError):
     status, usual = 415, "not-supported"
+
+
+class RangeNotSatisfiable(FhirError):
+    """The part of the bytes that was asked for lies beyond their end."""
+
+    status, usual = 416, "value"
 
 
 class Unprocessable(FhirError):
     """Well formed, and against a rule."""
 
     status, usual = 422, "processing"
+
+
+class HeaderTooLarge(FhirError):
+    """https://www.rfc-editor.org/rfc/rfc6585#section-5"""
+
+    status, usual = 431, "too-long"
 
 
 class Failure(FhirError):

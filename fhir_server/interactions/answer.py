@@ -10,9 +10,10 @@ from functools import lru_cache
 
 from fhir_server.fhir import json_format
 from fhir_server.fhir.formats import asks_for_resource
-from fhir_server.fhir.headers import prefer, versions
+from fhir_server.fhir.headers import knows, prefer, versions
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import Issue, PreconditionFailed, operation_outcome
+from fhir_server.interactions.native import native
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Written
 
@@ -31,14 +32,10 @@ def representation(call: Call, version: Version, text: bytes) -> Reply:
     when it is known.
     """
     headers = version_headers(version)
-    known = call.header("if-none-match")
-    if known and {str(version.version), "*"} & set(versions(known, "If-None-Match")):
+    if knows(call, version.version, version.updated // 1000):
         return Reply(304, headers=headers, modified=version.last_updated)
-    if version.type_ == "Binary" and not asks_for_resource(call):
-        media = version.media  # a `code` of FHIR may hold what no header may
-        if not (media.isascii() and media.isprintable()):
-            media = "application/octet-stream"
-        return Reply(200, headers=headers, raw=version.data or b"", media=media)
+    if version.type_ == "Binary" and not asks_for_resource(call, version.media):
+        return native(call, version, text, headers)
     return Reply(200, resource_text(version, text), headers, modified=version.last_updated)
 
 

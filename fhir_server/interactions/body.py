@@ -12,7 +12,7 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.modifiers import not_understood
-from fhir_server.fhir.outcome import BadRequest, Issue, Unprocessable
+from fhir_server.fhir.outcome import BadRequest, Issue, TooLarge, Unprocessable
 from fhir_server.fhir.subset import is_subset
 from fhir_server.interactions.context import Context
 from fhir_server.policy.subject import INS_SYSTEMS
@@ -31,9 +31,17 @@ def read_body(call: Call, context: Context) -> Draft:
 
 
 def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:
-    """BadRequest with every structural fault; with the policy on, Unprocessable for what would be
-    misunderstood and for an INS that cannot be one.
+    """BadRequest with every structural fault, TooLarge for too many contained resources; with the
+    policy on, Unprocessable for what would be misunderstood and for an INS that cannot be one.
     """
+    most = context.settings.max_contained
+    contained = resource.get("contained", ())
+    if isinstance(contained, list) and len(contained) > most:
+        raise TooLarge(
+            f"a resource contains at most {most} others",
+            code="too-costly",
+            expression=f"{resource['resourceType']}.contained",
+        )
     found = validate(resource)
     if found:
         issues = [Issue(one.code, one.text, one.expression) for one in found]

@@ -13,6 +13,7 @@ from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
 from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.native import security_context
 from fhir_server.policy.labels import CONFIDENTIALITY, MASKED, flags
 from fhir_server.policy.relations import holders, identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
@@ -53,16 +54,17 @@ def binary_body(call: Call, context: Context, id_: str = "") -> Draft:
     """
     media = call.header("content-type")
     if split(media)[0] in ("application/fhir+json", "application/fhir+xml"):
-        resource = read_body(call, context).resource
-        if resource["resourceType"] != "Binary":
+        sent = read_body(call, context).resource
+        if sent["resourceType"] != "Binary":
             raise BadRequest(
                 "only a Binary can be sent to `/Binary`", code="invalid", expression="resourceType"
             )
-        check(resource, call, context)
-        return binary_draft(resource)
+        check(sent, call, context)
+        return binary_draft(sent)
     if not media:
         raise BadRequest("the request has no Content-Type", code="invalid")
-    resource = {"resourceType": "Binary"} | ({"id": id_} if id_ else {}) | {"contentType": media}
+    resource: dict[str, Any] = {"resourceType": "Binary"} | ({"id": id_} if id_ else {})
+    resource |= {"contentType": media} | security_context(call, context.base)
     check(resource, Call(call.method, call.path), context)
     return Draft(resource, b"", media, call.body)
 

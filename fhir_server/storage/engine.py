@@ -6,9 +6,12 @@ SQLAlchemy knows URLs, dialects and schema; statements go to the driver as one S
 """
 
 import fcntl
+import math
+import sqlite3
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Iterator, Mapping, Sequence
 
 import sqlalchemy
@@ -20,8 +23,11 @@ Params = Mapping[str, Any]
 Row = Sequence[Any]
 
 
+STEPS = 20_000  # of SQLite's machine, about a millisecond: how often it looks at the time
+
+
 class StorageBusy(Exception):
-    """The database ended the statement: it took longer than the time limit."""
+    """What was asked took longer than the time limit, and was ended."""
 
 
 class StorageConflict(Exception):
@@ -36,6 +42,7 @@ class Session:
         self.fairy = database.engine.raw_connection()
         self.driver: Any = self.fairy.driver_connection
         self.open = self.begun = False
+        self.until = math.inf  # by the monotonic clock
         self.lock = open(database.lock_path, "w") if database.lock_path else None
 
     def rows(self, sql: str, params: Params) -> list[Row]:
@@ -62,6 +69,22 @@ class Session:
         raise NotImplementedError
 
     @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Within, the statements together have the time limit of the database; StorageBusy then."""
+        self.until = monotonic() + self.database.timeout
+        try:
+            yield
+        finally:
+            self.until = math.inf
+
+    def late(self) -> bool:
+        return monotonic() > self.until
+
+    def command(self, word: str) -> None:
+        """A statement about transactions, whatever the time."""
+        raise NotImplementedError
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction; an inner one is part of the outer. It begins with its first statement,
         so that nobody waits while a body is read.
@@ -83,7 +106,11 @@ class Session:
             self.end(word)
 
     def ready(self) -> None:
-        """Before every statement: begin the transaction that it is the first of."""
+        """Before every statement: begin the transaction that it is the first of; StorageBusy when
+        it is too late for one.
+        """
+        if self.late():
+            raise StorageBusy("no time is left")
         if self.open and not self.begun:
             self.begin()
             self.begun = True
@@ -95,9 +122,9 @@ class Session:
         try:
             yield
         except BaseException:
-            self.run("ROLLBACK TO SAVEPOINT entry", {})
+            self.command("ROLLBACK TO SAVEPOINT entry")
             raise
-        self.run("RELEASE SAVEPOINT entry", {})
+        self.command("RELEASE SAVEPOINT entry")
 
     def close(self) -> None:
         self.fairy.close()
@@ -122,10 +149,15 @@ class SqliteSession(Session):
             "cache_size=-16000",
         ):
             self.driver.execute(f"PRAGMA {pragma}")
+        self.driver.set_progress_handler(self.late, STEPS)
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         self.ready()
-        return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+        try:
+            return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+        except sqlite3.OperationalError as problem:
+            _check_time(problem)
+            raise
 
     def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
         found = self.rows(sql, params)
@@ -133,24 +165,39 @@ class SqliteSession(Session):
 
     def run(self, sql: str, params: Params) -> int:
         self.ready()
-        return self.driver.execute(sql, params).rowcount  # type: ignore[no-any-return]
+        try:
+            return self.driver.execute(sql, params).rowcount  # type: ignore[no-any-return]
+        except sqlite3.OperationalError as problem:
+            _check_time(problem)
+            raise
 
     def many(self, sql: str, params: Sequence[Params]) -> None:
         self.ready()
-        self.driver.executemany(sql, params)
+        try:
+            self.driver.executemany(sql, params)
+        except sqlite3.OperationalError as problem:
+            _check_time(problem)
+            raise
 
     def begin(self) -> None:
         if self.lock:
             fcntl.flock(self.lock, fcntl.LOCK_EX)
         try:
+            if self.late():
+                raise StorageBusy("others were writing all the time")
             self.driver.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._unlock()
             raise
 
+    def command(self, word: str) -> None:
+        # What SQLite interrupted it may have rolled back already.
+        if self.driver.in_transaction or not word.startswith("ROLLBACK"):
+            self.driver.execute(word)
+
     def end(self, word: str) -> None:
         try:
-            self.driver.execute(word)
+            self.command(word)
         except BaseException:
             if self.driver.in_transaction:
                 self.driver.execute("ROLLBACK")
@@ -163,6 +210,12 @@ class SqliteSession(Session):
             fcntl.flock(self.lock, fcntl.LOCK_UN)
 
 
+def _check_time(problem: sqlite3.OperationalError) -> None:
+    """StorageBusy when SQLite was interrupted, or waited too long for another program."""
+    if problem.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY):
+        raise StorageBusy(str(problem)) from problem
+
+
 class PostgresSession(Session):
     """PostgreSQL: see `postgres` for how statements are sent."""
 
@@ -170,8 +223,20 @@ class PostgresSession(Session):
         super().__init__(database)
         self.driver.autocommit = True
         self.statements = Statements(self.driver)
-        self.statements.command(f"SET statement_timeout = {int(database.timeout * 1000)}")
+        self._allow(database.timeout)
         self.statements.command("SET jit = off")
+
+    def _allow(self, seconds: float) -> None:
+        """The time of one statement, for those that follow."""
+        self.statements.command(f"SET statement_timeout = {max(int(seconds * 1000), 1)}")
+        self.allowed = seconds
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        if self.allowed != self.database.timeout:  # less time was left to the request before
+            self._allow(self.database.timeout)
+        with super().limited():
+            yield
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         return list(rows_of(self._execute(sql, params)))
@@ -190,12 +255,18 @@ class PostgresSession(Session):
     def begin(self) -> None:
         self.statements.command("BEGIN")
 
+    def command(self, word: str) -> None:
+        self.statements.command(word)
+
     def end(self, word: str) -> None:
         self.statements.command(word)
 
     def _execute(self, sql: str, params: Params) -> Any:
         self.ready()
+        left = self.until - monotonic()
         try:
+            if left < 0.9 * self.allowed:  # a tenth is not worth a statement of its own
+                self._allow(left)
             return self.statements.execute(sql, params)
         except TooSlow as late:
             raise StorageBusy(str(late)) from late

@@ -6,34 +6,71 @@ is for people.
 """
 
 import re
-from typing import Any, Callable, Iterable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 from werkzeug.http import HTTP_STATUS_CODES
 
 from fhir_server.fhir import json_format, xml_format
-from fhir_server.fhir.formats import JSON, wanted
+from fhir_server.fhir.formats import JSON, named, pretty, wanted
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, FhirError, TooLarge
+from fhir_server.fhir.outcome import (
+    AddressTooLong,
+    BadRequest,
+    FhirError,
+    HeaderTooLarge,
+    NotAcceptable,
+    TooLarge,
+    UnsupportedMedia,
+)
+from fhir_server.fhir.pretty import pretty_json, pretty_xml
+from fhir_server.interactions.routes import allowed
 from fhir_server.serve import Services, serve
+from fhir_server.web.browsers import Browsers
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., object]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
+MAX_ADDRESS = 60_000  # characters of path and query; the HTTP server's own limit is 65,534
+MAX_HEADER = 16_384  # characters of one header
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_NOT_ASCII = re.compile(r"%[89A-Fa-f]|[^\0-\x7f]")
+_BYTES = re.compile(r"Binary/.")
 # Headers of HTTP itself that say nothing to an interaction are left behind.
 KEPT = {
     "HTTP_ACCEPT": "accept",
     "HTTP_AUTHORIZATION": "authorization",
+    "CONTENT_TYPE": "content-type",
     "HTTP_PREFER": "prefer",
     "HTTP_IF_MATCH": "if-match",
     "HTTP_IF_NONE_MATCH": "if-none-match",
     "HTTP_IF_NONE_EXIST": "if-none-exist",
-    "HTTP_X_PROVENANCE": "x-provenance",
+    "HTTP_IF_MODIFIED_SINCE": "if-modified-since",
+    "HTTP_IF_RANGE": "if-range",
+    "HTTP_RANGE": "range",
+    "HTTP_ACCEPT_CHARSET": "accept-charset",
+    "HTTP_CONTENT_ENCODING": "content-encoding",
     "HTTP_X_REQUEST_ID": "x-request-id",
-    "CONTENT_TYPE": "content-type",
+    "HTTP_X_CORRELATION_ID": "x-correlation-id",
+    "HTTP_X_PROVENANCE": "x-provenance",
+    "HTTP_X_SECURITY_CONTEXT": "x-security-context",
 }
+ALWAYS = [
+    ("Cache-Control", "no-store"),
+    ("Vary", "Accept, Origin"),
+    ("X-Content-Type-Options", "nosniff"),
+]
+
+
+@dataclass(slots=True)
+class Look:
+    """How FHIR content is written in the answer."""
+
+    format_: str = JSON
+    pretty: bool = False
 
 
 class Api:
@@ -42,42 +79,73 @@ class Api:
     def __init__(self, rest: Application, services: Services) -> None:
         self.rest, self.services = rest, services
         self.root = urlsplit(services.settings.base_url).path
+        self.browsers = Browsers(services.settings)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path != self.root and not path.startswith(self.root + "/"):
             return self.rest(environ, start_response)
-        reply, format_ = self._reply(environ, path)
-        body = _body(reply, format_, environ)
-        headers = [(name, value) for name, value in reply.headers.items()]
-        media = reply.media if reply.raw is not None else f"{format_};charset=utf-8"
-        if body or reply.raw is not None:
-            headers.append(("Content-Type", media))
+        look = Look()
+        reply = self._reply(environ, path, look)
+        body = _body(reply, look)
+        headers = list(reply.headers.items())
+        if reply.raw is not None:
+            # A browser that opens a document runs nothing of it.
+            headers.append(("Content-Security-Policy", "sandbox; default-src 'none'"))
+            headers.append(("Content-Type", reply.media))
+        elif body:
+            headers.append(("Content-Type", f"{look.format_};charset=utf-8"))
         if reply.status not in (204, 304):  # which have no body, nor the length of one (RFC 9110)
             headers.append(("Content-Length", str(len(body))))
-        headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
-        if reply.raw is not None:  # a browser that opens a document runs nothing of it
-            headers.append(("Content-Security-Policy", "sandbox; default-src 'none'"))
+        if "HTTP_ORIGIN" in environ:
+            headers += self.browsers.headers(environ, path)
+        headers += ALWAYS
         start_response(f"{reply.status} {HTTP_STATUS_CODES.get(reply.status, 'Unknown')}", headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
-    def _reply(self, environ: Environ, path: str) -> tuple[Reply, str]:
-        format_ = JSON
+    def _reply(self, environ: Environ, path: str, look: Look) -> Reply:
+        call, problem = _call(environ, path[len(self.root) + 1 :])
+        if call.method == "OPTIONS" and (options := self._options(call, environ, path)):
+            return options
         try:
-            headers = {name: environ[key] for key, name in KEPT.items() if environ.get(key)}
-            bare = Call(
-                environ["REQUEST_METHOD"],
-                _decoded(path[len(self.root) :].strip("/")),
-                environ.get("QUERY_STRING", ""),
-                headers,
-            )
-            format_ = wanted_or_bytes(bare)
-            call = Call(bare.method, bare.path, bare.query, headers, self._read(environ))
+            look.format_ = _format(call)
+            look.pretty = "_pretty" in call.query and pretty(call.parameter("_pretty"))
+            self.browsers.check(environ)
         except FhirError as refusal:
-            return Reply(
-                refusal.status, json_format.write(refusal.outcome()), dict(refusal.headers)
-            ), format_
-        return serve(call, self.services), format_
+            problem = problem or refusal
+        return serve(
+            call, self.services, problem=problem, whole=lambda: self._whole(call, environ, look)
+        )
+
+    def _options(self, call: Call, environ: Environ, path: str) -> Reply | None:
+        """What can be done at an address, and by whom in a browser; None where nothing is."""
+        methods = allowed(call)
+        preflight = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ and "HTTP_ORIGIN" in environ
+        if not methods and not preflight:
+            return None
+        headers = dict(self.browsers.preflight(environ, path)) if preflight else {}
+        if methods:
+            headers["Allow"] = f"{methods}, OPTIONS"
+        return Reply(204, headers=headers)
+
+    def _whole(self, call: Call, environ: Environ, look: Look) -> Call:
+        """The call with its body, which is read only for somebody who is known, at an address that
+        exists.
+        """
+        if _NOT_ASCII.search(call.query):
+            call = Call(call.method, call.path, _utf8_query(call.query), call.headers)
+        if call.method in ("GET", "HEAD") and not environ.get("CONTENT_LENGTH"):
+            return call
+        encoding = call.header("content-encoding").strip().lower()
+        if encoding not in ("", "identity"):
+            raise UnsupportedMedia(
+                f"a body is not sent compressed: `{encoding[:100]}`",
+                headers={"Accept-Encoding": "identity"},
+            )
+        body = self._read(environ)
+        if call.path.endswith("_search") and b"_" in body:
+            _look_of_form(body, look)
+        return Call(call.method, call.path, call.query, call.headers, body)
 
     def _read(self, environ: Environ) -> bytes:
         """The body; TooLarge beyond the limit, BadRequest when it is shorter than was said."""
@@ -87,8 +155,6 @@ class Api:
             raise BadRequest(f"`{length[:100]}` is no Content-Length")
         if length and int(length) > most:
             raise TooLarge(f"a body has at most {most} bytes")
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD") and not length:
-            return b""
         body: bytes = environ["wsgi.input"].read(int(length) if length else most + 1)
         if len(body) > most:
             raise TooLarge(f"a body has at most {most} bytes")
@@ -97,35 +163,66 @@ class Api:
         return body
 
 
-def _decoded(path: str) -> str:
-    """WSGI hands a path over as Latin-1 (PEP 3333); BadRequest when it is not UTF-8."""
-    if path.isascii():
-        return path
-    try:
-        return path.encode("latin-1").decode()
-    except UnicodeError:
-        raise BadRequest("the path is not UTF-8", code="value") from None
+def _call(environ: Environ, path: str) -> tuple[Call, FhirError | None]:
+    """The call without its body, and what is wrong with its address or headers. One slash at the
+    end of the path says nothing.
+    """
+    headers = {name: environ[key] for key, name in KEPT.items() if environ.get(key)}
+    query = environ.get("QUERY_STRING", "")
+    problem: FhirError | None = None
+    if len(path) + len(query) > MAX_ADDRESS:
+        problem = AddressTooLong(f"an address has at most {MAX_ADDRESS} characters: use POST")
+        path, query = path[:100], ""
+    for name in [name for name, value in headers.items() if len(value) > MAX_HEADER]:
+        if name == "authorization":  # of a token that is too long `auth` says so
+            continue
+        problem = HeaderTooLarge(f"the header {name} has at most {MAX_HEADER} characters")
+        del headers[name]
+    if not path.isascii():  # WSGI hands it over as Latin-1 (PEP 3333)
+        octets = path.encode("latin-1", "replace")
+        try:
+            path = octets.decode()
+        except UnicodeError:
+            path = octets.decode(errors="replace")
+            problem = BadRequest("the path is not UTF-8", code="value")
+    return Call(environ["REQUEST_METHOD"], path.removesuffix("/"), query, headers), problem
 
 
-def wanted_or_bytes(call: Call) -> str:
+def _format(call: Call) -> str:
     """The format of FHIR content in the answer; of a Binary any `Accept` will do, its bytes are
     what they are.
     """
-    if call.path.startswith("Binary/") and not call.parameter("_format"):
-        try:
-            return wanted(call)
-        except FhirError:
+    try:
+        return wanted(call)
+    except NotAcceptable:
+        if _BYTES.match(call.path) and not call.parameter("_format"):
             return JSON
-    return wanted(call)
+        raise
 
 
-def _body(reply: Reply, format_: str, environ: Environ) -> bytes:
+def _utf8_query(query: str) -> str:
+    try:
+        text = query.encode("latin-1").decode()
+        unquote_to_bytes(text).decode()
+    except UnicodeError as problem:
+        raise BadRequest(f"the query is not UTF-8: {problem}", code="value") from None
+    return text
+
+
+def _look_of_form(body: bytes, look: Look) -> None:
+    """The parameters of a search that came by POST count as if they stood in the address."""
+    found = dict(parse_qsl(body.decode(errors="replace"), max_num_fields=None))
+    if "_format" in found:
+        look.format_ = named(found["_format"])
+    look.pretty = pretty(found.get("_pretty", "")) or look.pretty
+
+
+def _body(reply: Reply, look: Look) -> bytes:
     if reply.raw is not None:
         return reply.raw
     if not reply.text:
         return b""
-    if format_ != JSON:
-        return xml_format.write(json_format.read(reply.text, max_depth=1_000_000))
-    if "_pretty=true" in environ.get("QUERY_STRING", ""):
-        return json_format.write_pretty(json_format.read(reply.text, max_depth=1_000_000))
-    return bytes(reply.text)
+    if look.format_ == JSON:
+        return pretty_json(reply.text) if look.pretty else bytes(reply.text)
+    text = xml_format.write(json_format.read(reply.text, max_depth=1_000_000))
+    return pretty_xml(text) if look.pretty else text

@@ -41,7 +41,16 @@ class Settings:
     page_size: int  # never above max_page
     max_page: int
     timeout: float  # seconds
-    cors_origins: tuple[str, ...] | None  # None: all with tokens, none without
+    cors_origins: tuple[str, ...] | None  # None: nothing is said
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may read answers; `*` is all of them, as with tokens where
+        nothing is said.
+        """
+        if self.cors_origins is None:
+            return frozenset({"*"} if self.auth == "required" else ())
+        return frozenset(self.cors_origins)
 
     def check_serving(self, host: str) -> None:
         """Refuse to listen on `host` where that would be unsafe.

@@ -104,7 +104,7 @@ def _rest(settings: Settings) -> Json:
 
 def _security(settings: Settings) -> Json:
     if settings.auth == "off":
-        return {"cors": False, "description": "none: FHIR_AUTH=off"}
+        return {"cors": bool(settings.origins), "description": "none: FHIR_AUTH=off"}
     service = {
         "coding": [
             {
@@ -114,7 +114,7 @@ def _security(settings: Settings) -> Json:
         ]
     }
     return {
-        "cors": False,
+        "cors": bool(settings.origins),
         "service": [service],
         "description": "bearer tokens (JWT) with SMART scopes; see the README",
     }
@@ -148,7 +148,7 @@ def _resource(type_: str, settings: Settings) -> Json:
         "updateCreate": "update" in codes
         and (settings.policy == "off" or chooses_ids("operator", type_)),
         "conditionalCreate": "create" in codes,
-        "conditionalRead": "not-match",
+        "conditionalRead": "full-support",
         "conditionalUpdate": "update" in conditional,
         "conditionalDelete": "single" if "delete" in conditional else "not-supported",
         "referencePolicy": ["literal", "logical"]

@@ -137,13 +137,13 @@ def allowed(call: Call) -> str:
 
 
 def _methods(parts: list[str]) -> set[str]:
-    if parts and parts[0][:1] not in ("", "$") and parts != ["metadata"]:
-        if not r4().is_resource(parts[0]):
-            return set()
     if parts and parts[-1].startswith("$"):
         operation = OPERATIONS.get(parts[-1][1:])
         return set(operation.methods) if operation else set()
-    return set(ROUTES.get(_pattern(parts), {}))
+    pattern = _pattern(parts)
+    if pattern.startswith("[type]") and not r4().is_resource(parts[0]):
+        return set()
+    return set(ROUTES.get(pattern, {}))
 
 
 def _pattern(parts: list[str]) -> str:

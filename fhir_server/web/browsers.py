@@ -35,8 +35,7 @@ class Browsers:
         self.tokens = settings.auth == "required"
         self.host = urlsplit(settings.base_url).hostname
         self.public = f"{urlsplit(settings.base_url).path}/metadata"
-        origins = settings.cors_origins
-        self.origins = frozenset(("*",) if origins is None and self.tokens else origins or ())
+        self.origins = settings.origins
 
     def check(self, environ: Mapping[str, Any]) -> None:
         """Forbidden, where there are no tokens, for a foreign page and for a foreign name."""

@@ -100,6 +100,16 @@ def test_G20_the_statement_is_for_every_page(listed: House, closed: House) -> No
         assert house.get("metadata", origin="https://any.example").headers[ALLOWED] == "*"
 
 
+def test_G20_the_statement_says_whether_pages_are_served(
+    house: House, closed: House, plain: House, opened: House
+) -> None:
+    said = [
+        server.get("metadata").json["rest"][0]["security"]["cors"]
+        for server in (house, closed, plain, opened)
+    ]
+    assert said == [True, False, False, True]
+
+
 def test_G20_no_origin_is_no_page(closed: House) -> None:
     assert ALLOWED not in closed.get("Patient", CNAM, origin=PAGE).headers
     assert ALLOWED not in closed.call("OPTIONS", "Patient", **WRITE).headers

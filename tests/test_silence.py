@@ -19,6 +19,7 @@ from fhir_server.policy.facts import subject_facts
 from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.scope import Scope
 from fhir_server.search.query import Query
+from fhir_server.storage.across import find_across
 from fhir_server.storage.engine import Session
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.history import Wanted
@@ -148,6 +149,12 @@ def raw_total(session: Session, rows: Rows, query: Query, *more: Any) -> Found:
     return replace(find(session, rows, query, *more), total=total)
 
 
+def raw_number(session: Session, rows: Rows, *more: Any) -> Found:
+    """The number of what is in a record counts what is hidden too."""
+    total = session.rows("SELECT count(*) FROM resource WHERE NOT deleted", {})[0][0]
+    return replace(find_across(session, rows, *more), total=total)
+
+
 def no_mention(type_: str, pairs: Any, *, base: str) -> frozenset[Any]:
     """A search may mention what is hidden."""
     return frozenset()
@@ -167,6 +174,7 @@ LEAKS = {
     "fhir_server.storage.history._visible": (raw_history, "DocumentReference/_history"),
     "fhir_server.storage.compile.Rows.visible": (raw_alias, "List?item:"),
     "fhir_server.storage.repository.find": (raw_total, "DocumentReference?"),
+    "fhir_server.storage.repository.find_across": (raw_number, "Patient/"),
     "fhir_server.interactions.search.mentioned": (no_mention, "List?item="),
     "fhir_server.storage.repository.Repository._shown": (whole_text, "List/"),
 }

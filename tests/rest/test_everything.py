@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from fhir_server.search.compartment import linking, patient_types
-from profiles.definitions import r4
 from profiles.validate import validate
 from tests.house import BASE, Answer, House
 from tests.people import patient, stored
@@ -192,9 +190,3 @@ def test_I25_everything_of_nobody_is_not_found(plain: House) -> None:
 def test_I25_everything_is_written_as_xml(plain: House) -> None:
     answer = plain.get(f"{record(plain)[0]}/$everything", accept="application/fhir+xml")
     assert (answer.status, answer.body.count(b"<fullUrl")) == (200, 7)
-
-
-def test_I25_all_types_of_the_compartment_are_looked_at() -> None:
-    assert {"Patient", "Observation", "Provenance"} <= set(patient_types())
-    assert set(patient_types()) == set(r4().compartments["Patient"])
-    assert all(linking(type_) for type_ in patient_types())

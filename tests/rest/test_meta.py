@@ -65,6 +65,20 @@ def test_I23_a_change_of_meta_must_be_valid(plain: House) -> None:
     assert answer.status == 400
 
 
+def test_I23_no_resource_is_made_to_look_like_a_part_of_itself(plain: House) -> None:
+    part = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+            "code": "SUBSETTED"}  # fmt: skip
+    assert changed(plain, f"Basic/{basic(plain)}/$meta-add", {"tag": [part]}).status == 422
+
+
+def test_I23_a_profile_that_is_not_known_is_none_in_use(plain: House) -> None:
+    unknown = {"extension": [{"url": "http://a.example/e", "valueString": "x"}]}
+    basic(plain, meta={"profile": [None, "http://a.example/q"], "_profile": [unknown, None]})
+    answer = plain.get("Basic/$meta")
+    assert "http://a.example/q" in the_meta(answer)["profile"]
+    assert validate(answer.json) == []
+
+
 def test_I23_meta_of_bytes_keeps_the_bytes(plain: House) -> None:
     id_ = stored(post(plain, "Binary", None, b"\x00\x01", content_type="application/x-thing"))
     assert changed(plain, f"Binary/{id_}/$meta-add", {"tag": [TAG]}).status == 200

@@ -121,6 +121,12 @@ def test_I23_a_body_that_is_no_parameters_is_refused(plain: House) -> None:
     assert post(plain, f"Basic/{basic(plain)}/$meta-add", None, patient()).status == 400
 
 
+def test_I23_a_body_of_another_kind_is_refused(plain: House) -> None:
+    path = f"Basic/{basic(plain)}/$meta-add"
+    assert plain.post(path, None, b"x", content_type="text/plain").status == 415
+    assert plain.post(path, None, b"{", content_type="application/fhir+json").status == 400
+
+
 def test_I23_the_answer_is_written_as_it_is_wanted(plain: House) -> None:
     answer = plain.get(f"Basic/{basic(plain)}/$meta", accept="application/fhir+xml")
     assert answer.status == 200

@@ -97,7 +97,9 @@ def _parts(
     ]
     if not types:
         return [Part(("Patient",), Nothing())]
-    return [Part(one, _where(one, patient, given, context)) for one in by_nature(types)]
+    dated = given.one("start") or given.one("end")  # a date of care is a type's own affair
+    groups = [(type_,) for type_ in types] if dated else by_nature(types)
+    return [Part(one, _where(one, patient, given, context)) for one in groups]
 
 
 def _where(

@@ -54,7 +54,8 @@ def _has_any(types: tuple[str, ...]) -> HasKey:
 def _add(found: dict[str, dict[tuple[str, str], Any]], meta: dict[str, Any]) -> None:
     for name in SETS:
         for item in meta.get(name, ()):
-            found[name].setdefault(identity(item), item)
+            if item is not None:  # an address that is not known, with an extension beside it
+                found[name].setdefault(identity(item), item)
 
 
 def identity(item: Any) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import Forbidden
 from fhir_server.interactions import documents
 from fhir_server.interactions.answer import check_if_match, resource_text, version_headers
-from fhir_server.interactions.body import check
+from fhir_server.interactions.body import check, check_whole
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments
 from fhir_server.interactions.operations.gather import SETS, gathered, identity
@@ -64,6 +64,7 @@ def _changed(
     record, rules, version = current.record, current.rules, current
     if new != old:
         check(new, Call(call.method, call.path), context)
+        check_whole(new)
         draft = documents.binary_draft(new) if current.type_ == "Binary" else Draft(new)
         done = stored.update(current, draft, method="PATCH")
         record, rules, version = done.record, done.rules, done.version

@@ -121,6 +121,7 @@ def _tried(
     body = json_format.write(resource) if resource else b""
     asked = Call(method, path, "", headers, body)
     perform = {"create": write.create, "update": write.update, "delete": write.delete}[mode]
+    noted = stored.noted
     stored.next_trace()
     before, stored.created, stored.deleted = (
         (stored.created, stored.deleted), set(stored.created), set[tuple[str, str]]()
@@ -136,7 +137,7 @@ def _tried(
         refusal = problem
     stored.created, stored.deleted = before
     if refusal is None:
-        stored.noted = False
+        stored.noted = noted
         return []
     if context.policed:
         note = context.note(

@@ -83,6 +83,17 @@ def test_each_sees_what_he_may_see_of_it(house: House, record: str, holder: Pers
     assert ids(everything(house, record, CNAM)) & {record, open_, masked} == {record}
 
 
+@pytest.mark.parametrize("who", [PAUL, NINA, ANNE], ids=lambda person: person.name)
+def test_it_finds_what_searches_of_each_type_find(house: House, record: str, who: Person) -> None:
+    deposit(house, record, ANNE)
+    deposit(house, record, NINA, MASK)
+    found = [f"{r['resourceType']}/{r['id']}" for r in everything(house, record, who).entries]
+    for type_ in ("DocumentReference", "List", "Consent", "CareTeam", "Observation"):
+        searched = house.get(f"{type_}?patient=Patient/{record}&_count=500", who).entries
+        of_type = {address for address in found if address.startswith(f"{type_}/")}
+        assert of_type == {f"{type_}/{resource['id']}" for resource in searched}, type_
+
+
 def test_an_author_gets_his_own_documents_and_the_minimum_of_the_patient(house: House) -> None:
     record = opened(house, NINA, identifier=[{"system": INS, "value": new_ins()}])
     own, other = deposit(house, record, OTTO), deposit(house, record, ANNE)

@@ -84,6 +84,21 @@ def test_G10_the_versions_of_a_history_are_cut_and_the_bundle_is_not(
     assert "tag" not in answer["meta"]
 
 
+@pytest.mark.parametrize("path", ["Observation/_history", "_history"])
+@pytest.mark.parametrize(("query", "left"), CUTS.items(), ids=CUTS)
+def test_G10_so_are_the_pages_of_longer_histories(
+    plain: House, path: str, query: str, left: set[str]
+) -> None:
+    made(plain)
+    id_ = made(plain)
+    answer = plain.get(f"{path}?_count=1&{query}").json
+    assert answer["entry"][0]["resource"]["id"] == id_
+    assert is_cut(answer["entry"][0]["resource"], left)
+    (following,) = (link["url"] for link in answer["link"] if link["relation"] == "next")
+    (resource,) = plain.get(following.removeprefix(f"{BASE}/")).entries
+    assert is_cut(resource, left)
+
+
 @pytest.mark.parametrize(("query", "left"), CUTS.items(), ids=CUTS)
 def test_Q23_Q24_what_a_search_finds_is_cut(plain: House, query: str, left: set[str]) -> None:
     id_ = made(plain)

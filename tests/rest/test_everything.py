@@ -96,6 +96,13 @@ def test_I25_everything_that_changes_while_it_is_paged_is_there_once(plain: Hous
     assert (len(seen), set(seen)) == (len(inside), inside)
 
 
+def test_I25_every_page_is_cut_as_the_first(plain: House) -> None:
+    first = plain.get(f"{record(plain)[0]}/$everything?_count=1&_elements=id")
+    second = plain.get(first.json["link"][1]["url"].removeprefix(f"{BASE}/"))
+    for answer in (first, second):
+        assert "SUBSETTED" in str(answer.entries[0]["meta"]["tag"])
+
+
 def test_I25_a_cursor_is_good_for_its_own_request_alone(plain: House) -> None:
     who, _ = record(plain)
     url = plain.get(f"{who}/$everything?_count=1").json["link"][1]["url"].removeprefix(f"{BASE}/")

@@ -82,6 +82,11 @@ def _read(call: Call, operation: Operation, context: Context) -> Arguments:
     return Arguments(found, place, unread)
 
 
+def cuts(call: Call) -> tuple[tuple[str, str], ...]:
+    """The parameters that cut each resource of the answer, for the links to its other pages."""
+    return tuple(pair for pair in call.pairs() if pair[0] in ("_summary", "_elements") and pair[1])
+
+
 def _is_form(call: Call) -> bool:
     return media_type(call.header("content-type"))[0] == FORM
 

@@ -17,7 +17,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.arguments import CURSOR, Arguments
+from fhir_server.interactions.operations.arguments import CURSOR, Arguments, cuts
 from fhir_server.interactions.routes import Route
 from fhir_server.search import keys
 from fhir_server.search.compartment import cared
@@ -66,7 +66,7 @@ def _query(given: Arguments, codes: Codes, call: Call, context: Context) -> Quer
         summary="",
         elements=(),
         cursor=call.parameter(CURSOR),
-        used=used,
+        used=used + cuts(call),
         ignored=(),
     )
 

@@ -17,7 +17,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.arguments import CURSOR, Arguments
+from fhir_server.interactions.operations.arguments import CURSOR, Arguments, cuts
 from fhir_server.interactions.operations.closure import shared_of
 from fhir_server.interactions.routes import Route
 from fhir_server.search.compartment import cared, members, patient_types
@@ -38,7 +38,7 @@ def everything(
     """A searchset. NotFound or Forbidden as for any request that names a patient (contract 7)."""
     if not context.policed:
         stored.read("Patient", route.id_)
-    wanted, used = _types(given), _used(given)
+    wanted, used = _types(given), _used(given) + cuts(call)
     count = _count(given, context)
     asked = (call.path, used)
     found = stored.across(

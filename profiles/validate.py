@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/validation.html
 
 Unknown elements, cardinality, JSON types, formats, choices, empty values, required codes, targets
 of references, contained resources (dom-2 to dom-5, ref-1), extensions (ext-1), elements (ele-1),
-narratives (txt-1, txt-2). Not here: the other invariants of the definitions, and profiles.
+narratives (txt-1, txt-2), Bundles (bdl-1 to bdl-12). Not here: the other invariants of the
+definitions, and profiles.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from profiles import formats, narrative
+from profiles import bundle_rules, formats, narrative
 from profiles.definitions import Element, Type, r4
 
 # Where a value is: what holds it (None for the root), its name, its place in a list or -1.
@@ -163,6 +164,9 @@ class _Walk:
         self.object(value, _rules(name), here)
         if not contained and "contained" in value:
             self.contained_resources(value, here)
+        if name == "Bundle":
+            for text, path in bundle_rules.faults(value):
+                self.add("invariant", text, (here, path, -1))
         self.container, self.contained, self.inside_contained = before
 
     def object(self, value: Any, rules: _Rules, at: At) -> None:

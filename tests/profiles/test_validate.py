@@ -87,7 +87,7 @@ GOOD = {
     "any reference": {"resourceType": "List", "status": "current", "mode": "working",
                       "entry": [{"item": {"reference": "Basic/1"}}]},
     "a decimal as any number": observation(valueQuantity={"value": 1.5}),
-    "a bundle": {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": patient()}]},
+    "a bundle": {"resourceType": "Bundle", "type": "collection"},
     "parameters": {"resourceType": "Parameters", "parameter": [
         {"name": "a", "part": [{"name": "b", "resource": patient()}]}]},
     "mime types, whatever they are": {"resourceType": "Binary", "contentType": "a/b;c=d"},
@@ -274,14 +274,14 @@ BAD: dict[str, tuple[Any, str, str]] = {
         contained({"active": "b"}), "value", "Patient.contained[0].active"),
     # resources in resources
     "wrong in a bundle": (
-        {"resourceType": "Bundle", "type": "batch", "entry": [
-            {"fullUrl": "urn:a"}, {"resource": patient(name=[{"text": "a", "use": "b"}])}]},
+        {"resourceType": "Bundle", "type": "collection", "entry": [
+            {"resource": patient()}, {"resource": patient(name=[{"text": "a", "use": "b"}])}]},
         "code-invalid", "Bundle.entry[1].resource.name[0].use"),
     "wrong in parameters": (
         {"resourceType": "Parameters", "parameter": [{"name": "a", "resource": patient(id="")}]},
         "value", "Parameters.parameter[0].resource.id"),
     "a bundle's fragment of another entry": (
-        {"resourceType": "Bundle", "type": "batch", "entry": [
+        {"resourceType": "Bundle", "type": "collection", "entry": [
             {"resource": contained({})},
             {"resource": patient(managingOrganization={"reference": "#o"})}]},
         "invariant", "Bundle.entry[1].resource.managingOrganization"),

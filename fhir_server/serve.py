@@ -158,7 +158,9 @@ def _named(visit: Visit, route: Route) -> Named:
         return operate.named(visit.call, route, _bare_context(visit))
     if route.id_:
         return Named(resource=(route.type_, route.id_))
-    if route.interaction == "search-type" or route.interaction.startswith("conditional-"):
+    if route.within:
+        return Named(resource=route.within) if route.within[0] == "Patient" else Named()
+    if route.interaction.startswith("search-") or route.interaction.startswith("conditional-"):
         return search.named(search.parameters(visit.call), route.type_, _bare_context(visit))
     return Named()
 
@@ -271,7 +273,7 @@ def _note_refusal(visit: Visit, refusal: FhirError) -> None:
     assert subject is not None
     note = note_of(
         subject,
-        interaction=route.interaction if route else "operation",
+        interaction=route.code if route else "operation",
         type_=route.type_ if route else "",
         asked=visit.call.asked,
         status=refusal.status,

@@ -31,10 +31,11 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
     "patch": ("U", "Update", "110153", "110152"),
     "delete": ("D", "Delete", "110150", "110152"),
     "search-type": ("E", "Query", "110153", "110152"),
+    "search-system": ("E", "Query", "110153", "110152"),
     "operation": ("E", "", "110153", "110152"),
 }
 # What is told of these is what was asked.
-QUERIES = frozenset({"search-type", "history-type", "history-system"})
+QUERIES = frozenset({"search-type", "search-system", "history-type", "history-system"})
 PURPOSES = {
     "normal": "TREAT",
     "bris_de_glace": "BTG",

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from fhir_server.policy.subject import Subject
 
-# The letter each interaction needs; batch, transaction and capabilities need none of their own.
+# The letter each interaction needs; batch, transaction and capabilities need none of their own, and
+# searches of several types leave out those that the token does not cover.
 LETTERS = {
     "create": "c",
     "read": "r",
@@ -18,7 +19,7 @@ LETTERS = {
     "patch": "u",
     "delete": "d",
     "search-type": "s",
-    "search-system": "s",
+    "search-compartment": "s",
     "history-type": "s",
     "history-system": "s",
 }

@@ -57,7 +57,10 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return made | entry.more
 
 
-def self_link(base: str, type_: str, used: Sequence[tuple[str, str]], cursor: str = "") -> str:
-    """The address of a search, with the parameters that had an effect."""
+def self_link(base: str, path: str, used: Sequence[tuple[str, str]], cursor: str = "") -> str:
+    """The address of a search, with the parameters that had an effect; `path` "" for that of all
+    types.
+    """
     pairs = [*used, *([("_cursor", cursor)] if cursor else [])]
-    return f"{base}/{type_}?{urlencode(pairs, safe=':/|,$')}" if pairs else f"{base}/{type_}"
+    address = f"{base}/{path}" if path else base
+    return f"{address}?{urlencode(pairs, safe=':/|,$')}" if pairs else address

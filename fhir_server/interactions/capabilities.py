@@ -99,7 +99,13 @@ def _rest(settings: Settings) -> Json:
         # Who does transactions does batches: one route, told apart by the type of the Bundle.
         "interaction": _coded(whole + (["batch"] if "transaction" in whole else [])),
         "operation": declared(),
+        "compartment": _compartments(),
     }
+
+
+def _compartments() -> list[str]:
+    there = r4().compartments if "search-compartment" in _offered() else ()
+    return [f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}" for name in there]
 
 
 def _security(settings: Settings) -> Json:

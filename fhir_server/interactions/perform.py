@@ -4,7 +4,15 @@ https://hl7.org/fhir/R4/http.html
 """
 
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.interactions import capabilities, history, read, search, transaction, write
+from fhir_server.interactions import (
+    capabilities,
+    history,
+    read,
+    search,
+    search_across,
+    transaction,
+    write,
+)
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.desk import Admit, Perform
 from fhir_server.interactions.operations import operate
@@ -21,7 +29,7 @@ def _traced(perform: Perform) -> Perform:
     def traced(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
         reply = cut(call, route, lambda: perform(call, stored, route, context))
         if context.policed and not stored.noted:
-            stored.note(context.note(call, route.interaction, route.type_, route.id_), [(0, "")])
+            stored.note(context.note(call, route.code, route.type_, route.id_), [(0, "")])
         return reply
 
     return traced
@@ -34,6 +42,9 @@ _OWN: dict[str, Perform] = {
     "history-type": history.history,
     "history-system": history.history,
     "search-type": search.search,
+    "search-compartment": search.search,
+    "search-whole-compartment": search_across.search_across,
+    "search-system": search_across.search_across,
     "create": write.create,
     "update": write.update,
     "patch": write.patch,

@@ -16,7 +16,8 @@ ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 # Pattern of the path → method → interaction; [type] and [id] as in the standard.
 ROUTES: dict[str, dict[str, str]] = {
-    "": {"POST": "transaction"},
+    "": {"GET": "search-system", "POST": "transaction"},
+    "_search": {"POST": "search-system"},
     "metadata": {"GET": "capabilities"},
     "_history": {"GET": "history-system"},
     "[type]": {
@@ -29,15 +30,21 @@ ROUTES: dict[str, dict[str, str]] = {
     "[type]/_search": {"POST": "search-type"},
     "[type]/_history": {"GET": "history-type"},
     "[type]/[id]": {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"},
+    "[type]/[id]/*": {"GET": "search-whole-compartment"},
+    "[type]/[id]/*/_search": {"POST": "search-whole-compartment"},
+    "[type]/[id]/[type]": {"GET": "search-compartment"},
+    "[type]/[id]/[type]/_search": {"POST": "search-compartment"},
     "[type]/[id]/_history": {"GET": "history-instance"},
     "[type]/[id]/_history/[vid]": {"GET": "vread"},
 }
 # Interactions that show content: not for indirect authentications (R150).
-CONSULTS = frozenset(
-    {"read", "vread", "history-instance", "history-type", "history-system", "search-type"}
-)
-# Paths of the whole server; what stands alone elsewhere is a type.
-_WHOLE, _OF_TYPE = ("metadata", "_history"), ("_search", "_history")
+CONSULTS = frozenset({
+    "read", "vread", "history-instance", "history-type", "history-system", "search-type",
+    "search-system", "search-compartment", "search-whole-compartment",
+})  # fmt: skip
+
+# What R4 has no code of its own for.
+CODES = {"search-compartment": "search-type", "search-whole-compartment": "search-system"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,12 @@ class Route:
     id_: str = ""
     version: int = 0
     operation: Operation | None = None
+    within: tuple[str, str] | None = None  # the compartment that is searched
+
+    @property
+    def code(self) -> str:
+        """Its code in http://hl7.org/fhir/restful-interaction, for the trail."""
+        return CODES.get(self.interaction, self.interaction.removeprefix("conditional-"))
 
     @property
     def level(self) -> str:
@@ -69,14 +82,18 @@ def match(call: Call) -> Route:
     methods = ROUTES.get(pattern)
     if methods is None:
         raise NotFound(f"there is no `/{call.path[:100]}` here")
-    if parts and pattern not in _WHOLE and not r4().is_resource(parts[0]):
+    if pattern.startswith("[type]") and not r4().is_resource(parts[0]):
         raise NotFound(
             f"`{parts[0][:100]}` is not a resource type of FHIR R4", code="not-supported"
         )
     method = "GET" if call.method == "HEAD" else call.method
     if method not in methods:
         raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allowed(call)})
-    return Route(methods[method], *_named(parts, pattern))
+    type_, id_, version = _named(parts, pattern)
+    if "compartment" in methods[method]:
+        inner = "" if parts[2] == "*" else parts[2]
+        return Route(methods[method], inner, within=(type_, id_))
+    return Route(methods[method], type_, id_, version)
 
 
 def letter_of(route: Route) -> str:
@@ -147,18 +164,23 @@ def _methods(parts: list[str]) -> set[str]:
 
 
 def _pattern(parts: list[str]) -> str:
-    if not parts or (len(parts) == 1 and parts[0] in _WHOLE):
+    if not parts or parts[0] == "metadata" or parts[0].startswith("_"):
         return "/".join(parts)
-    shape = ["[type]", *parts[1:]]
-    if len(shape) > 1 and shape[1] not in _OF_TYPE:
-        shape[1] = "[id]"
-    if len(shape) == 4 and shape[2] == "_history":
-        shape[3] = "[vid]"
+    shape = ["[type]"]
+    for place, part in enumerate(parts[1:], 1):
+        if part.startswith("_") or part == "*":
+            shape.append(part)
+        elif place == 1:
+            shape.append("[id]")
+        elif place == 2:
+            shape.append("[type]" if r4().is_resource(part) else part)
+        else:
+            shape.append("[vid]" if shape[-1] == "_history" else part)
     return "/".join(shape)
 
 
 def _named(parts: list[str], pattern: str) -> tuple[str, str, int]:
-    if not parts or pattern in _WHOLE:
+    if not pattern.startswith("[type]"):
         return "", "", 0
     id_ = parts[1] if "[id]" in pattern else ""
     if id_ and not ID.fullmatch(id_):

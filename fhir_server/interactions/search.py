@@ -1,4 +1,4 @@
-"""Search one type, by GET or by POST.
+"""Search one type, everywhere or in a compartment, by GET or by POST.
 
 https://hl7.org/fhir/R4/http.html#search
 """
@@ -11,16 +11,17 @@ from fhir_server.fhir.dates import instant
 from fhir_server.fhir.formats import split
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, UnsupportedMedia
+from fhir_server.fhir.outcome import BadRequest, NotFound, UnsupportedMedia
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.routes import Route
 from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.compartment import compartment_types, members
 from fhir_server.search.criteria import MAX_ALTERNATIVES
 from fhir_server.search.mentions import mentioned, telling, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
-from fhir_server.search.query import Query
+from fhir_server.search.query import AllOf, Query
 from fhir_server.storage.find import Found
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
@@ -29,12 +30,41 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
+    """A searchset of one type, in the compartment that the route names if it names one."""
     pairs = parameters(call)
     query = read_query(pairs, route.type_, call, context, stored)
-    found = stored.search(
-        query, named(pairs, route.type_, context), context.note(call, "search-type", route.type_)
-    )
+    about = named(pairs, route.type_, context)
+    if route.within:
+        query, about = in_compartment(query, about, route, stored, context)
+    found = stored.search(query, about, context.note(call, route.code, route.type_))
     return Reply(200, _bundle(found, query, stored, context))
+
+
+def in_compartment(
+    query: Query, about: Named, route: Route, stored: Writing, context: Context
+) -> tuple[Query, Named]:
+    """The query for what is in a compartment alone, and the record it is about. NotFound where the
+    type is in no such compartment, or nothing is there that could have one.
+    """
+    of, id_ = check_compartment(route, stored, context)
+    path = f"{of}/{id_}"
+    if context.policed and of == "Patient":  # the record says what is in it
+        return replace(query, within=path), Named(resource=(of, id_))
+    where = AllOf((members((route.type_,), id_, of), query.where))
+    return replace(query, where=where, within=path), about
+
+
+def check_compartment(route: Route, stored: Writing, context: Context) -> tuple[str, str]:
+    """Type and id of whose compartment it is; NotFound where there is none."""
+    assert route.within is not None
+    of, id_ = route.within
+    types = compartment_types(of)
+    if not types or (route.type_ and route.type_ not in types):
+        text = f"`{route.type_ or '*'}` is not in the compartment of `{of}`"
+        raise NotFound(text, code="not-supported")
+    if not (context.policed and of == "Patient"):
+        stored.read(of, id_)
+    return of, id_
 
 
 def parameters(call: Call) -> list[tuple[str, str]]:
@@ -103,10 +133,10 @@ def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
 
 
 def _bundle(found: Found, query: Query, stored: Writing, context: Context) -> bytes:
-    links = [("self", self_link(context.base, query.type_, query.used))]
+    links = [("self", self_link(context.base, query.path, query.used))]
     cursor = stored.next_cursor(query, found)
     if cursor:
-        links.append(("next", self_link(context.base, query.type_, query.used, cursor)))
+        links.append(("next", self_link(context.base, query.path, query.used, cursor)))
     entries = [
         Entry(
             f"{context.base}/{version.address}",

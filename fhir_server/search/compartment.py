@@ -1,6 +1,7 @@
-"""Patient compartments: which types belong to one, by which references, and when care was given.
+"""Compartments: which types belong to one, by which references; of a patient's, when care was
+given.
 
-https://hl7.org/fhir/R4/compartmentdefinition-patient.html
+https://hl7.org/fhir/R4/compartmentdefinition.html
 """
 
 from collections.abc import Sequence
@@ -34,22 +35,27 @@ def patient_types() -> tuple[str, ...]:
     return tuple(r4().compartments["Patient"])
 
 
-def linking(type_: str) -> tuple[Parameter, ...]:
+def compartment_types(of: str) -> tuple[str, ...]:
+    """The types that can be in a compartment of this type; none when there are no such."""
+    return tuple(r4().compartments.get(of, ()))
+
+
+def linking(type_: str, of: str = "Patient") -> tuple[Parameter, ...]:
     """The parameters by which a resource of this type is in the compartment of who they lead to."""
-    codes = r4().compartments["Patient"].get(type_, ())
+    codes = r4().compartments[of].get(type_, ())
     found = parameters(type_)
     return tuple(found[code] for code in codes if code in found)
 
 
-def members(types: Sequence[str], patient: str) -> Criterion:
-    """Is in the compartment of this Patient; `types`: those of the rows it is asked of."""
+def members(types: Sequence[str], id_: str, of: str = "Patient") -> Criterion:
+    """Is in the compartment of this resource; `types`: those of the rows it is asked of."""
     keys = tuple(
-        key(parameter.number, "reference", f"Patient/{patient}")
+        key(parameter.number, "reference", f"{of}/{id_}")
         for type_ in types
-        for parameter in linking(type_)
+        for parameter in linking(type_, of)
     )
     by_reference: Criterion = HasKey(keys) if keys else Nothing()
-    return AnyOf((IdIs((patient,)), by_reference)) if "Patient" in types else by_reference
+    return AnyOf((IdIs((id_,)), by_reference)) if of in types else by_reference
 
 
 def cared(types: Sequence[str], low: int, high: int) -> Criterion:

@@ -142,6 +142,7 @@ class Query:
 
     `count`: matches per page, 0 for the total alone. `total`: "", none, estimate, accurate.
     `summary`: "", true, text, data, count, false. `cursor`: as the client sent it, unchecked.
+    `within`: the compartment that is searched, as `Type/id`, or "".
     `used`: names and values for `link[self]`, in the order of the request, without the cursor.
     `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect.
     """
@@ -156,6 +157,12 @@ class Query:
     cursor: str
     used: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
+    within: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where it is asked, below the address of the server."""
+        return f"{self.within}/{self.type_}" if self.within else self.type_
 
 
 def holds(prefix: Prefix, value: tuple[float, float], asked: tuple[float, float]) -> bool:

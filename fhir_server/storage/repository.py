@@ -205,7 +205,7 @@ class Repository(Opened):
         return cursor(found.last, key=self.house.cursor_key, bound_to=bound) if found.last else ""
 
     def _bound(self, query: Query) -> str:
-        return self._bound_to(query.type_, query.used)
+        return self._bound_to(query.path, query.used)
 
     def _bound_to(self, type_: str, used: Sequence[tuple[str, str]]) -> str:
         subject = self.subject

@@ -32,6 +32,7 @@ ACTIONS = {
     "patch": "U",
     "delete": "D",
     "search-type": "E",
+    "search-system": "E",
     "operation": "E",
 }
 PROFILES = {
@@ -42,6 +43,7 @@ PROFILES = {
     "patch": "Update",
     "delete": "Delete",
     "search-type": "Query",
+    "search-system": "Query",
 }
 
 

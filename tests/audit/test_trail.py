@@ -22,7 +22,7 @@ def test_every_event_is_valid_and_every_one_can_be_read_alone(record: Record) ->
     record.read(NINA, id_)
     record.read(NINA, id_, "/_history")
     record.read(NINA, id_, "/_history/1")
-    record.find(NINA, "&title=\u00e9")
+    record.find(NINA, "&title=%C3%A9")
     record.find(OTTO)
     record.mask(record.holder, id_)
     record.read(NINA, id_)

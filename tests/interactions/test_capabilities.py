@@ -73,6 +73,7 @@ def test_every_interaction_it_declares_is_there(plain: House) -> None:
         "history-system": lambda: plain.get("_history"),
         "search-type": lambda: plain.get(f"Basic?_id={id_}"),
         "delete": lambda: plain.call("DELETE", f"Basic/{id_}"),
+        "search-system": lambda: plain.get(f"?_id={id_}"),
         "transaction": lambda: plain.post(
             "", None, {"resourceType": "Bundle", "type": "transaction"}
         ),

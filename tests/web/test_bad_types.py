@@ -74,14 +74,14 @@ TYPES = [
         says="`Melon`",
     ),
     bad(
-        "merge patches",
+        "XML patches",
         415,
         "not-supported",
-        b"{}",
+        b"<diff/>",
         method="PATCH",
         path="Organization/kept",
-        content_type="application/merge-patch+json",
-        says="`application/merge-patch+json`",
+        content_type="application/xml-patch+xml",
+        says="`application/xml-patch+xml`",
     ),
 ]
 

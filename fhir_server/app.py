@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.exceptions import HTTPException
 
 from fhir_server.auth.keys import Keys
 from fhir_server.auth.token import Verifier
@@ -20,7 +19,7 @@ from fhir_server.storage.engine import Database
 from fhir_server.storage.opened import House
 from fhir_server.storage.secrets import cursor_key
 from fhir_server.web.api import Api
-from fhir_server.web.beside import refused
+from fhir_server.web.beside import beside
 
 RULES = {"dmp-2022": DMP_2022, "off": None}
 
@@ -67,7 +66,7 @@ def services_of(settings: Settings) -> Services:
 def create_app(services: Services) -> Flask:
     """The WSGI application: the API below the base address, Flask for the rest."""
     app = Flask("fhir_server", root_path=str(Path(__file__).parent))
-    app.register_error_handler(HTTPException, refused)
+    beside(app, services.settings)
     # Flask's own way to wrap an application.
     app.wsgi_app = Api(app.wsgi_app, services)  # type: ignore[method-assign]
     return app

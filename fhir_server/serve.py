@@ -253,6 +253,9 @@ def _refused(
             and visit.services.house.rules is not None
         ):
             _note_refusal(visit, refusal)
+    except StorageBusy as late:
+        log.warning("request %s: no time to note its refusal: %s", trace, late)
+        refusal = Unavailable("the database is busy: try again later")
     except Exception:
         log.exception("request %s: its refusal could not be noted", trace)
         if visit.services.strict and quietly is None:

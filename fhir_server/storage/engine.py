@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any, Iterator, Mapping, Sequence
+from typing import IO, Any, Iterator, Mapping, Sequence
 
 import sqlalchemy
 from sqlalchemy.pool import NullPool
@@ -180,15 +180,22 @@ class SqliteSession(Session):
             raise
 
     def begin(self) -> None:
-        if self.lock:
-            fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self._wait()
         try:
-            if self.late():
-                raise StorageBusy("others were writing all the time")
             self.driver.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._unlock()
             raise
+
+    def _wait(self) -> None:
+        """Queue for the lock; StorageBusy when others hold it (`load`, a whole file) too long."""
+        if self.lock and not _free(self.lock):
+            queue = _Queue(self.lock)
+            queue.start()
+            if not queue.served.wait(min(self.until - monotonic(), threading.TIMEOUT_MAX)):
+                self.lock = open(self.lock.name, "w")
+                queue.leave()
+                raise StorageBusy("others were writing all the time")
 
     def command(self, word: str) -> None:
         # What SQLite interrupted it may have rolled back already.
@@ -208,6 +215,37 @@ class SqliteSession(Session):
     def _unlock(self) -> None:
         if self.lock:
             fcntl.flock(self.lock, fcntl.LOCK_UN)
+
+
+def _free(lock: IO[str]) -> bool:
+    """Whether the lock could be taken at once."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class _Queue(threading.Thread):
+    """Stands in the kernel's queue for a lock, which knows no time, and can be left there."""
+
+    def __init__(self, lock: IO[str]) -> None:
+        super().__init__(daemon=True)
+        self.lock, self.served, self.left = lock, threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.served.set()
+        self._give_back()
+
+    def leave(self) -> None:
+        self.left.set()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Whoever of the two comes second closes the file, and with it gives the lock back."""
+        if self.left.is_set() and self.served.is_set():
+            self.lock.close()
 
 
 def _check_time(problem: sqlite3.OperationalError) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -27,6 +27,7 @@ from fhir_server.fhir.outcome import (
 )
 from fhir_server.fhir.pretty import pretty_json, pretty_xml
 from fhir_server.interactions.routes import allowed
+from fhir_server.interactions.search import parameters
 from fhir_server.serve import Services, serve
 from fhir_server.web.browsers import Browsers
 
@@ -142,10 +143,10 @@ class Api:
                 f"a body is not sent compressed: `{encoding[:100]}`",
                 headers={"Accept-Encoding": "identity"},
             )
-        body = self._read(environ)
-        if call.path.endswith("_search") and b"_" in body:
-            _look_of_form(body, look)
-        return Call(call.method, call.path, call.query, call.headers, body)
+        call = Call(call.method, call.path, call.query, call.headers, self._read(environ))
+        if call.path.endswith("_search"):
+            _look_of_form(dict(parameters(call)), look)
+        return call
 
     def _read(self, environ: Environ) -> bytes:
         """The body; TooLarge beyond the limit, BadRequest when it is shorter than was said."""
@@ -209,12 +210,11 @@ def _utf8_query(query: str) -> str:
     return text
 
 
-def _look_of_form(body: bytes, look: Look) -> None:
+def _look_of_form(found: dict[str, str], look: Look) -> None:
     """The parameters of a search that came by POST count as if they stood in the address."""
-    found = dict(parse_qsl(body.decode(errors="replace"), max_num_fields=None))
-    if "_format" in found:
+    if found.get("_format"):
         look.format_ = named(found["_format"])
-    look.pretty = pretty(found.get("_pretty", "")) or look.pretty
+    look.pretty = pretty(found.get("_pretty", ""))
 
 
 def _body(reply: Reply, look: Look) -> bytes:

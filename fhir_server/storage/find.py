@@ -152,6 +152,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
         f"page AS (SELECT m.* FROM matched m{after} ORDER BY {order} LIMIT {query.count + 1})"
     )
     if traced:
+        parts.append(f"shown AS (SELECT m.* FROM page m ORDER BY {order} LIMIT {query.count})")
         parts.append(_noted(_told(type_, rows, minimal)))
     joined = "string_agg" if rows.postgres else "group_concat"
     standing = (
@@ -193,8 +194,8 @@ def _told(type_: str, rows: Rows, minimal: bool) -> str:
     """
     if not rows.confined:
         return (
-            "SELECT record, max(rules) AS rules FROM page GROUP BY record"
-            " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM page)"
+            "SELECT record, max(rules) AS rules FROM shown GROUP BY record"
+            " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM shown)"
         )
     told = f"SELECT record, rules FROM entry WHERE {_disclosed(minimal)}"
     if not is_professional(rows.shape):

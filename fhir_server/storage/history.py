@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from fhir_server.fhir.dates import Interval
 from fhir_server.policy.condition import NEVER
-from fhir_server.policy.facts import nature_of
+from fhir_server.policy.facts import SHARED, nature_of
 from fhir_server.policy.redaction import LISTS
 from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.read import is_professional
@@ -25,6 +25,7 @@ from fhir_server.storage.rows import Rows, Visible
 from fhir_server.storage.version import Version, version
 from profiles.definitions import r4
 
+OF_NOBODY = f"d.record = {SHARED}"  # shared resources, by their index
 SHOWN = ("deleted", "method", "media", "body", "data")
 _FIELD = {"type": "type_", "id": "id_"}  # of a Version, where it is not named as in SQL
 
@@ -83,10 +84,11 @@ def statement(rows: Rows, wanted: Wanted, last: list[Any]) -> str:
         total = f"CAST({rows.add('total', last[0])} AS bigint)"
     else:
         total = " + ".join(f"(SELECT count(*) {branch.text})" for branch in branches)
-    after = _after(rows, wanted.keys, last[1:]) if last else lambda alias: ""
-    pages = " UNION ALL ".join(_newest(branch, wanted, after(branch.alias)) for branch in branches)
+    after = _after(rows, wanted.keys, last[1:]) if last else lambda branch: ""
+    newest = " UNION ALL ".join(_newest(branch, wanted, after(branch)) for branch in branches)
     order = _order("p", wanted.keys)
-    parts.append(f"page AS (SELECT p.* FROM ({pages}) p ORDER BY {order} LIMIT {wanted.count + 1})")
+    limit = f"ORDER BY {order} LIMIT {wanted.count + 1}"
+    parts.append(f"page AS (SELECT p.* FROM ({newest}) p {limit})")
     shown = ", ".join(f"COALESCE(r.{name}, h.{name})" for name in SHOWN)
     return (
         f"WITH {', '.join(parts)} SELECT a.total, p.pk, p.record, p.type, p.id, p.version,"
@@ -100,25 +102,25 @@ def statement(rows: Rows, wanted: Wanted, last: list[Any]) -> str:
 @dataclass(frozen=True, slots=True)
 class _Branch:
     """Current versions (`alias` d) or past ones (h): `text` begins with FROM; `record` is where
-    access was settled.
+    access was settled. `plus` keeps SQLite from walking down all times to find a few rows.
     """
 
     alias: str
     record: str
     seen: Visible
     text: str
+    plus: str
 
 
 def _newest(branch: _Branch, wanted: Wanted, after: str) -> str:
     """The first rows of one branch: each goes down its own index as far as the page needs."""
     alias, past = branch.alias, int(branch.alias == "h")
     columns = ", ".join(f"{alias}.{name}" for name in ("pk", "updated", "type", "id", "version"))
-    # The plus keeps SQLite from walking all versions for the few that are listed.
-    plus = "" if wanted.listed is None else "+"
+    order = f"{branch.plus}{_order(alias, wanted.keys)}"
     return (
         f"SELECT * FROM (SELECT {past} AS past, {columns}, {branch.record} AS record,"
         f" {branch.seen.full} AS full_, {branch.seen.rules} AS rules {branch.text}{after}"
-        f" ORDER BY {plus}{_order(alias, wanted.keys)} LIMIT {wanted.count + 1}) {alias}_page"
+        f" ORDER BY {order} LIMIT {wanted.count + 1}) {alias}_page"
     )
 
 
@@ -126,12 +128,13 @@ def _order(alias: str, keys: tuple[str, ...]) -> str:
     return ", ".join(f"{alias}.{key} DESC" for key in keys)
 
 
-def _after(rows: Rows, keys: tuple[str, ...], last: list[Any]) -> Callable[[str], str]:
-    """SQL over an alias: strictly after `last`."""
+def _after(rows: Rows, keys: tuple[str, ...], last: list[Any]) -> Callable[[_Branch], str]:
+    """SQL of a branch: strictly after `last`."""
     values = [rows.add("cur", value) for value in last]
 
-    def after(alias: str) -> str:
-        return f" AND ({', '.join(f'{alias}.{key}' for key in keys)}) < ({', '.join(values)})"
+    def after(branch: _Branch) -> str:
+        columns = ", ".join(f"{branch.alias}.{key}" for key in keys)
+        return f" AND ({branch.plus}{columns}) < ({', '.join(values)})"
 
     return after
 
@@ -139,20 +142,24 @@ def _after(rows: Rows, keys: tuple[str, ...], last: list[Any]) -> Callable[[str]
 def _branches(rows: Rows, wanted: Wanted) -> list[_Branch]:
     asked, found = _asked(rows, wanted), list[_Branch]()
     for seen in _visible(rows, wanted):
-        seen = seen if rows.postgres else _from_the_few(seen)
+        few = not rows.postgres and (wanted.listed is not None or _is_of_few_records(seen))
+        plus, seen = ("+", _from_the_few(seen)) if few else ("", seen)
         text = f"FROM {seen.source} WHERE {seen.where}{asked('d')}"
-        found += [_Branch("d", "d.record", seen, text), _past(rows, wanted, seen, asked)]
+        record, past = _past(rows, wanted, seen, asked)
+        found.append(_Branch("d", "d.record", seen, text, plus))
+        found.append(_Branch("h", record, seen, past, plus))
     return found
 
 
-def _past(rows: Rows, wanted: Wanted, seen: Visible, asked: Callable[..., str]) -> _Branch:
-    """The past versions of what is visible now."""
+def _past(
+    rows: Rows, wanted: Wanted, seen: Visible, asked: Callable[..., str]
+) -> tuple[str, str]:
+    """The past versions of what is visible now: where their record stands, and FROM."""
     if rows.scope.everything:
         current = f"(SELECT d.updated FROM {seen.source} WHERE d.type = h.type AND d.id = h.id)"
         text = f"FROM history h WHERE 1 = 1{asked('h')}{_current_at(rows, wanted, current)}"
-        return _Branch("h", "h.record", seen, text)
-    documents = ", ".join(map(_quoted, _by_nature()["document"]))
-    kept = f" AND NOT (d.deleted AND d.type IN ({documents}))"
+        return "h.record", text
+    kept = f" AND NOT (d.deleted AND d.type IN ({_names('document')}))"
     if seen.full != "1":  # a Patient's minimum is what he is now
         kept += f" AND {seen.full} = 1"
     join = "CROSS JOIN" if "CROSS JOIN" in seen.source else "JOIN"
@@ -160,7 +167,7 @@ def _past(rows: Rows, wanted: Wanted, seen: Visible, asked: Callable[..., str]) 
         f"FROM {seen.source} {join} history h ON h.type = d.type AND h.id = d.id WHERE {seen.where}"
         f"{kept}{asked('d', whole=False)}{asked('h')}{_current_at(rows, wanted, 'd.updated')}"
     )
-    return _Branch("h", "d.record", seen, text)
+    return "d.record", text
 
 
 def _current_at(rows: Rows, wanted: Wanted, current: str) -> str:
@@ -220,32 +227,43 @@ def _visible(rows: Rows, wanted: Wanted) -> list[Visible]:
         named = bool(wanted.id_) and type_ == "Patient" and is_professional(rows.shape)
         return [rows.visible("d", type_, minimal=named)]
     found: dict[str, list[tuple[str, Visible]]] = {}
-    for nature, types in sorted(_by_nature().items()):
+    for nature, types in _by_nature().items():
         # The trail is read by type: each page of this would write more of it.
         if nature != "trace" and rows.scope.of_nature(nature) != NEVER:
             seen = rows.visible("d", types[0])
-            of_nature = f"d.type IN ({', '.join(map(_quoted, types))})"
-            found.setdefault(seen.source, []).append((of_nature, seen))
-    return [_together(source, parts) for source, parts in found.items()]
+            found.setdefault(seen.source, []).append((nature, seen))
+    return [_together(source, parts, rows.postgres) for source, parts in found.items()]
+
+
+def _together(source: str, parts: list[tuple[str, Visible]], postgres: bool) -> Visible:
+    """The plus keeps SQLite from gathering all rows of these types: it walks down the times."""
+    alone = [nature for nature, _ in parts] == ["shared"]
+    plus = "" if postgres or alone else "+"
+    cases = [(f"{plus}d.type IN ({_names(nature)})", seen) for nature, seen in parts]
+    where = " OR ".join(f"({of_nature} AND {seen.where})" for of_nature, seen in cases)
+    rules = " ".join(f"WHEN {of_nature} THEN {seen.rules}" for of_nature, seen in cases)
+    where = f"{OF_NOBODY} AND ({where})" if alone else f"({where})"
+    return Visible(source, where, "1", f"CASE {rules} ELSE '' END")
+
+
+def _is_of_few_records(seen: Visible) -> bool:
+    """Whether it begins with the caller's records, or is of no record at all."""
+    return seen.source.startswith("standing") or seen.where.startswith(OF_NOBODY)
 
 
 def _from_the_few(seen: Visible) -> Visible:
     """For SQLite, which keeps the order of a CROSS JOIN: from the caller's records to their rows,
     not from all rows to his records.
     """
-    if not seen.source.startswith("standing") or "CROSS JOIN" in seen.source:
+    if "CROSS JOIN" in seen.source:
         return seen
     return replace(seen, source=seen.source.replace(" JOIN ", " CROSS JOIN "))
 
 
-def _together(source: str, parts: list[tuple[str, Visible]]) -> Visible:
-    where = " OR ".join(f"({of_nature} AND {seen.where})" for of_nature, seen in parts)
-    rules = " ".join(f"WHEN {of_nature} THEN {seen.rules}" for of_nature, seen in parts)
-    return Visible(source, f"({where})", "1", f"CASE {rules} ELSE '' END")
-
-
-def _quoted(type_: str) -> str:
-    return f"'{type_}'"
+@cache
+def _names(nature: str) -> str:
+    """The types of a nature, as SQL has them."""
+    return ", ".join(f"'{type_}'" for type_ in _by_nature()[nature])
 
 
 @cache

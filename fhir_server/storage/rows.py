@@ -241,9 +241,10 @@ def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:
     holds = f"{of_list} AND {alias}_f.target_type = 'DocumentReference'"
     return (
         f"(NOT EXISTS (SELECT 1 FROM reference {alias}_f WHERE {holds})"
-        f" OR EXISTS (SELECT 1 FROM {target.source}, reference {alias}_f WHERE {holds}"
-        f" AND {alias}_i.type = 'DocumentReference' AND {alias}_i.id = {alias}_f.target_id AND "
-        f"{target.where}))"
+        f" OR EXISTS (SELECT 1 FROM reference {alias}_f WHERE {holds}"
+        # One in the other, so that SQLite goes from the entries to the documents.
+        f" AND EXISTS (SELECT 1 FROM {target.source} WHERE {alias}_i.type = 'DocumentReference'"
+        f" AND {alias}_i.id = {alias}_f.target_id AND {target.where})))"
     )
 
 

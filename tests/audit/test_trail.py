@@ -92,6 +92,23 @@ def test_each_interaction_leaves_one_event_in_the_record(
     assert validate(event) == []
 
 
+def test_a_page_of_a_search_leaves_an_event_in_the_records_on_it_alone(house: House) -> None:
+    first, second = made(house, [NINA]), made(house, [NINA])
+    first.deposited(ANNE)
+    second.deposited(ANNE)
+
+    def searched(record: Record) -> int:
+        found = [e for e in record.traces(CNAM) if user(e) == NINA.sub]
+        return len([e for e in found if e["subtype"][0]["code"] == "search-type"])
+
+    house.get("DocumentReference?_count=1", NINA)
+    assert (searched(first), searched(second)) == (0, 1)
+    house.get("DocumentReference?_count=0", NINA)
+    assert (searched(first), searched(second)) == (0, 1)
+    house.get("DocumentReference?_count=2", NINA)
+    assert (searched(first), searched(second)) == (1, 2)
+
+
 def test_a_change_of_labels_tells_the_old_and_the_new(record: Record) -> None:
     id_ = record.deposited(ANNE)
     record.mask(record.holder, id_)

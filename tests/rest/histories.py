@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from tests.house import BASE, Answer, House
+from tests.house import BASE, Answer, House, Person
 from tests.people import stored
 
 LEVELS = ("Basic/{id}/_history", "Basic/_history", "_history")
@@ -56,10 +56,10 @@ def link(answer: Answer, relation: str) -> str | None:
     return found[0].removeprefix(BASE + "/") if found else None
 
 
-def walk(plain: House, path: str) -> list[Answer]:
+def walk(house: House, path: str, who: Person | None = None) -> list[Answer]:
     """All pages."""
-    answers = [plain.get(path)]
+    answers = [house.get(path, who)]
     while following := link(answers[-1], "next"):
-        answers.append(plain.get(following))
+        answers.append(house.get(following, who))
         assert answers[-1].status == 200, answers[-1].body
     return answers

@@ -43,13 +43,15 @@ class Repository(Opened):
     def _read(self, type_: str, id_: str, note: Note | None) -> Version | None:
         self._make_events(type_, "t.id = :event", {"event": id_})
         rows, note = self.rows(), note if self.house.rules else None
-        if note is not None and self._in_one_statement():
+        if note is None:
+            return read.read_row(self.session, rows, type_, id_, None)
+        if self._in_one_statement():
             version = read.read_row(self.session, rows, type_, id_, self._trace(note))
             self.noted = version is not None and not version.deleted
             return version
         with self.session.transaction():
             version = read.read_row(self.session, rows, type_, id_, None)
-            if version is not None and not version.deleted and note is not None:
+            if version is not None and not version.deleted:
                 self.note(note, [(version.record, version.rules)])
         return version
 
@@ -129,7 +131,11 @@ class Repository(Opened):
             if query.cursor
             else []
         )
-        if note is not None and self._in_one_statement():
+        if note is None:
+            found = find(self.session, rows, query, last, None)
+            self._check_access(found, query, rows)
+            return found
+        if self._in_one_statement():
             found = find(self.session, rows, query, last, self._trace(note))
             self._check_access(found, query, rows)
             self.noted = True
@@ -137,8 +143,7 @@ class Repository(Opened):
         with self.session.transaction():
             found = find(self.session, rows, query, last, None)
             self._check_access(found, query, rows)
-            if note is not None:
-                self.note(note, found.records or [(0, "")])
+            self.note(note, found.records or [(0, "")])
         return found
 
     def _confining(self, named: Named) -> Named:

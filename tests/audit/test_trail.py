@@ -7,6 +7,7 @@ import pytest
 from profiles.validate import validate
 from tests.house import ANNE, CNAM, INSURER, NINA, OTTO, PAUL, Answer, House, Person
 from tests.interactions.shared import rows
+from tests.people import stored
 from tests.policy.record import Record, made, user
 
 
@@ -178,3 +179,17 @@ def test_a_read_that_finds_nothing_new_is_an_access_all_the_same(record: Record)
     before = len(record.traces(CNAM))
     assert record.house.get(f"DocumentReference/{id_}", NINA, if_none_match='W/"1"').status == 304
     assert len(record.traces(CNAM)) == before + 2
+
+
+def test_without_policy_nothing_is_traced(database_url: str) -> None:
+    plain = House(database_url, auth="off", policy="off")
+    id_ = stored(plain.post("Patient", None, {"resourceType": "Patient"}))
+    entry = {"request": {"method": "GET", "url": f"Patient/{id_}"}}
+    plain.post("", None, {"resourceType": "Bundle", "type": "batch", "entry": [entry]})
+    for path in (f"Patient/{id_}", f"Patient/{id_}/_history", "Patient", "?_id=a", "Patient/none"):
+        plain.get(path)
+    plain.call("PUT", f"Patient/{id_}", None, {"resourceType": "Patient", "id": id_})
+    plain.call("DELETE", f"Patient/{id_}")
+    assert rows(plain, "trail") == {"trail": 0}
+    assert plain.get("AuditEvent").json["total"] == 0
+    plain.close()

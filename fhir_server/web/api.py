@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.http import HTTP_STATUS_CODES
 
 from fhir_server.fhir import json_format, xml_format
-from fhir_server.fhir.formats import JSON, named, pretty, wanted
+from fhir_server.fhir.formats import ACCEPT_PATCH, JSON, named, pretty, wanted
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     AddressTooLong,
@@ -127,6 +127,8 @@ class Api:
         headers = dict(self.browsers.preflight(environ, path)) if preflight else {}
         if methods:
             headers["Allow"] = f"{methods}, OPTIONS"
+        if "PATCH" in methods:
+            headers |= ACCEPT_PATCH
         return Reply(204, headers=headers)
 
     def _whole(self, call: Call, environ: Environ, look: Look) -> Call:

@@ -20,8 +20,8 @@ Headers = list[tuple[str, str]]
 
 EXPOSED = (
     "Access-Control-Expose-Headers",
-    "Accept-Ranges, Allow, Content-Location, Content-Range, ETag, Last-Modified, Location, "
-    "WWW-Authenticate, X-Correlation-Id, X-Request-Id, X-Security-Context",
+    "Accept-Patch, Accept-Ranges, Allow, Content-Location, Content-Range, ETag, Last-Modified, "
+    "Location, WWW-Authenticate, X-Correlation-Id, X-Request-Id, X-Security-Context",
 )
 METHODS = ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 MAX_AGE = ("Access-Control-Max-Age", "7200")  # seconds; browsers keep it no longer

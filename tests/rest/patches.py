@@ -4,6 +4,8 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
 from fhir_server.fhir import json_format, xml_format
 from tests.house import Answer, House, Person
 from tests.interactions.test_transaction import entry, sent
@@ -13,7 +15,11 @@ JSON_PATCH, XML_PATCH = "application/json-patch+json", "application/xml-patch+xm
 FHIR_JSON, FHIR_XML = "application/fhir+json", "application/fhir+xml"
 FORMS = (JSON_PATCH, XML_PATCH, FHIR_JSON, FHIR_XML)
 
+each_form = pytest.mark.parametrize("form", FORMS)
+
 Change = tuple[str, str, Any]  # add, replace or delete; a path such as `Patient.gender`; a value
+
+FEMALE: Change = ("replace", "Patient.gender", "female")
 
 
 def patient(plain: House, **more: Any) -> str:
@@ -102,3 +108,13 @@ def bundled(house: House, kind: str, form: str, *entries: dict[str, Any]) -> Ans
     bundle = {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
     body = xml_format.write(bundle)
     return house.call("POST", "", None, body, content_type=FHIR_XML)
+
+
+def code(answer: Answer) -> str:
+    found: str = answer.json["issue"][0]["code"]
+    return found
+
+
+def untouched(plain: House, id_: str) -> bool:
+    answer = plain.get(f"Patient/{id_}")
+    return answer.headers["ETag"] == 'W/"1"' and answer.json["gender"] == "male"

@@ -9,20 +9,20 @@ from tests.house import House
 from tests.interactions.shared import rows
 from tests.interactions.test_transaction import TABLES, entry, statuses
 from tests.rest.patches import (
+    FEMALE,
     FHIR_JSON,
     FHIR_XML,
     FORMS,
     JSON_PATCH,
     Change,
     bundled,
+    each_form,
     patch_entry,
     patient,
 )
 
-FEMALE: Change = ("replace", "Patient.gender", "female")
 FAILING: Change = ("replace", "Patient.birthDate", "2020")
 PATIENT = {"resourceType": "Patient"}
-each_form = pytest.mark.parametrize("form", FORMS)
 each_kind = pytest.mark.parametrize("kind", ["transaction", "batch"])
 
 

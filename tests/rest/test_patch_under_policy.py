@@ -18,12 +18,12 @@ from tests.rest.patches import (
     FORMS,
     JSON_PATCH,
     XML_PATCH,
+    each_form,
     parameters,
     patch_entry,
     patched,
 )
 
-each_form = pytest.mark.parametrize("form", FORMS)
 NARRATIVE = "<div xmlns='http://www.w3.org/1999/xhtml'><p class='a'>A&#160;letter</p></div>"
 
 

@@ -159,7 +159,7 @@ def holds(type_name: str, value: Any) -> bool:
     return HOLDS[type_name](value)
 
 
-def fault(type_name: str, value: Any) -> str:
-    """Why `value` is none, for people."""
+def fault(type_name: str, value: Any, expected: str = "") -> str:
+    """Why `value` is none, for people; `expected` where an element wants more than its type."""
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"`{shown[:100]}` is not a valid {type_name}: {EXPECTED[type_name]}"
+    return f"`{shown[:100]}` is not a valid {type_name}: {expected or EXPECTED[type_name]}"

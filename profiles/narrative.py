@@ -29,7 +29,8 @@ _ATTRIBUTES = frozenset(
     + ["http://www.w3.org/XML/1998/namespace lang"]
 )
 _LINKS = frozenset(("href", "src", "cite", "longdesc", "usemap"))
-_SCRIPT = re.compile(r"(javascript|vbscript|livescript):", re.IGNORECASE)
+# A link may bring a script, or a page of its own that brings one.
+_SCRIPT = re.compile(r"(javascript|vbscript|livescript):|data:(?!image/)", re.IGNORECASE)
 _SKIPPED_IN_LINKS = re.compile(r"[\s\0-\x20]+")  # by browsers, before and inside a scheme
 _ACTIVE_STYLE = re.compile(
     r"expression\s*\(|-moz-binding|behaviou?r\s*:|@import|javascript:", re.IGNORECASE

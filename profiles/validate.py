@@ -8,13 +8,13 @@ narratives (txt-1, txt-2), Bundles (bdl-1 to bdl-12). Not here: the other invari
 definitions, and profiles.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from profiles import bundle_rules, formats, narrative
-from profiles.definitions import Element, Type, r4
+from profiles import bundle_rules, formats, links, narrative
+from profiles.definitions import r4
+from profiles.members import Member, Rules, rules
 
 # Where a value is: what holds it (None for the root), its name, its place in a list or -1.
 At = tuple["At | None", str, int]
@@ -32,86 +32,6 @@ class Issue:
 
 class _Enough(Exception):
     """As many issues as were asked for."""
-
-
-# the tables
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A JSON member: `holds` judges a primitive, `type` is that of an object, else a resource."""
-
-    path: str  # its name in FHIRPath: a choice without its type
-    many: bool
-    choice: bool
-    primitive: str
-    holds: Callable[[Any], bool] | None
-    type: str
-    partner: str  # of `name`: `_name`, and back
-    targets: tuple[str, ...]
-    codes: Mapping[str, tuple[str, ...]]  # of a required binding: system, codes
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    name: str
-    resource: bool
-    members: Mapping[str, _Member]
-    required: tuple[tuple[str, tuple[str, ...]], ...]  # the element, the members that satisfy it
-
-
-@cache
-def _rules(type_name: str) -> _Rules:
-    type_ = r4().types[type_name]
-    resource = type_.kind == "resource"
-    members: dict[str, _Member] = {}
-    required: dict[str, tuple[str, ...]] = {}
-    for name, (element, inner) in type_.members.items():
-        member = _member(name, element, inner)
-        added = {name: member, **_sibling(type_, name, member)}
-        members |= added
-        if element.min:
-            required[element.name] = (*required.get(element.name, ()), *added)
-    if resource:
-        members["resourceType"] = replace(members["id"], path="resourceType")
-    return _Rules(type_name, resource, members, tuple(required.items()))
-
-
-def _member(name: str, element: Element, inner: str) -> _Member:
-    primitive = inner if r4().types[inner].primitive else ""
-    codes = r4().codes.get(element.value_set, {}) if element.strength == "required" else {}
-    return _Member(
-        path=element.name,
-        many=element.many,
-        choice=element.choice,
-        primitive=primitive,
-        holds=_holds(primitive, element.value_set if codes else "") if primitive else None,
-        type="" if primitive or inner == "Resource" else inner,
-        partner="_" + name,
-        targets=element.targets,
-        codes=codes,
-    )
-
-
-def _holds(primitive: str, value_set: str) -> Callable[[Any], bool]:
-    if primitive == "xhtml":
-        return lambda value: type(value) is str and not narrative.fault(value)
-    if primitive == "code" and value_set:
-        codes = r4().required[value_set]
-        return lambda value: type(value) is str and value in codes
-    return formats.HOLDS[primitive]
-
-
-def _sibling(type_: Type, name: str, member: _Member) -> dict[str, _Member]:
-    """The `_name` of a primitive, for its id and extensions; ids, Extension.url, div have none."""
-    attribute = name == "id" or (name == "url" and type_.name == "Extension")
-    if not member.primitive or member.primitive == "xhtml" or attribute:
-        return {}
-    beside = replace(member, primitive="", holds=None, type="Element", partner=name, codes={})
-    return {"_" + name: beside}
-
-
-# the walk
 
 
 def validate(resource: Mapping[str, Any], *, limit: int = 50) -> list[Issue]:
@@ -133,7 +53,8 @@ def validate(resource: Mapping[str, Any], *, limit: int = 50) -> list[Issue]:
 class _Walk:
     """One walk. `container`: the type of the resource we are in, or in whose contained one we are.
 
-    `contained`: the types of its contained resources, by id.
+    `contained`: the types of its contained resources, by id. `used`: its references to them.
+    `entries`: the types of the entries of the Bundle we are in, by fullUrl.
     """
 
     def __init__(self, limit: int) -> None:
@@ -141,6 +62,8 @@ class _Walk:
         self.issues: list[Issue] = []
         self.container = ""
         self.contained: Mapping[str, str] = {}
+        self.used = set[str]()
+        self.entries: Mapping[str, str] = {}
         self.inside_contained = False
 
     def add(self, code: str, text: str, at: At | None) -> None:
@@ -157,27 +80,30 @@ class _Walk:
             self.add("structure", f"`{str(name)[:100]}` is not a resource type", at)
             return
         here = at or (None, name, -1)
-        before = self.container, self.contained, self.inside_contained
+        before = self.container, self.contained, self.used, self.entries, self.inside_contained
         if not contained:
-            self.container, self.contained = name, _types_by_id(value)
+            self.container, self.contained = name, links.types_of_contained(value)
+            self.used = set()
+        if name == "Bundle":
+            self.entries = links.types_of_entries(value)
         self.inside_contained = contained
-        self.object(value, _rules(name), here)
+        self.object(value, rules(name), here)
         if not contained and "contained" in value:
             self.contained_resources(value, here)
         if name == "Bundle":
             for text, path in bundle_rules.faults(value):
                 self.add("invariant", text, (here, path, -1))
-        self.container, self.contained, self.inside_contained = before
+        self.container, self.contained, self.used, self.entries, self.inside_contained = before
 
-    def object(self, value: Any, rules: _Rules, at: At) -> None:
+    def object(self, value: Any, inside: Rules, at: At) -> None:
         if type(value) is not dict:
             self.add("structure", "an object is expected here", at)
             return
         chosen: dict[str, str] = {}
         for name, item in value.items():
-            member = rules.members.get(name)
+            member = inside.members.get(name)
             if member is None:
-                text = f"`{name[:100]}` is not an element of {rules.name}"
+                text = f"`{name[:100]}` is not an element of {inside.name}"
                 self.add("structure", text, (at, name[:100], -1))
                 continue
             if member.many:
@@ -189,25 +115,25 @@ class _Walk:
             if member.choice and chosen.setdefault(member.path, name) not in (name, member.partner):
                 text = f"only one `{member.path}[x]` is allowed"
                 self.add("structure", text, (at, member.path, -1))
-        for path, names in rules.required:
+        for path, names in inside.required:
             for name in names:
                 if name in value:
                     break
             else:
                 self.add("required", f"`{path}` is missing", (at, path, -1))
-        if not rules.resource:
-            self.element(value, rules, at, bool(chosen))
+        if not inside.resource:
+            self.element(value, inside, at, bool(chosen))
 
-    def element(self, value: Mapping[str, Any], rules: _Rules, at: At, chosen: bool) -> None:
+    def element(self, value: Mapping[str, Any], inside: Rules, at: At, chosen: bool) -> None:
         """What holds of every element that is no resource: ele-1; ext-1 of an extension."""
         if not value:
             self.add("structure", "an empty object is not allowed", at)
-        elif len(value) == 1 and "id" in value and rules.name != "Element":
+        elif len(value) == 1 and "id" in value and inside.name != "Element":
             self.add("invariant", "ele-1: an element has more than an id", at)
-        elif rules.name == "Extension" and chosen == ("extension" in value):
+        elif inside.name == "Extension" and chosen == ("extension" in value):
             self.add("invariant", "ext-1: an extension has either a value or extensions", at)
 
-    def array(self, items: Any, member: _Member, partner: Any, at: At) -> None:
+    def array(self, items: Any, member: Member, partner: Any, at: At) -> None:
         if type(items) is not list:
             self.add("structure", "an array is expected here", (at, member.path, -1))
             return
@@ -226,7 +152,7 @@ class _Walk:
             elif not member.holds(item):
                 self.refuse(item, member, (at, member.path, index))
 
-    def child(self, item: Any, member: _Member, at: At, partner: Any) -> None:
+    def child(self, item: Any, member: Member, at: At, partner: Any) -> None:
         """An object or a resource; `partner` is the primitive that a `_name` belongs to."""
         if not member.type:
             if member.path == "contained" and self.inside_contained:
@@ -235,7 +161,7 @@ class _Walk:
                 self.resource(item, at, contained=member.path == "contained")
             return
         before = len(self.issues)
-        self.object(item, _rules(member.type), at)
+        self.object(item, rules(member.type), at)
         if len(self.issues) > before:
             return
         if member.type == "Reference":
@@ -245,7 +171,7 @@ class _Walk:
         elif member.codes and member.type == "CodeableConcept":
             self.concept(item, member, at)
 
-    def refuse(self, value: Any, member: _Member, at: At) -> None:
+    def refuse(self, value: Any, member: Member, at: At) -> None:
         """Say why a primitive is wrong."""
         if value is None:
             self.add("structure", "null stands only in arrays, beside an extension", at)
@@ -259,9 +185,9 @@ class _Walk:
             text = f"`{value[:100]}` is not one of the codes allowed here: {codes[:100]}"
             self.add("code-invalid", text, at)
         else:
-            self.add("value", formats.fault(member.primitive, value), at)
+            self.add("value", formats.fault(member.primitive, value, member.expected), at)
 
-    def concept(self, value: Mapping[str, Any], member: _Member, at: At) -> None:
+    def concept(self, value: Mapping[str, Any], member: Member, at: At) -> None:
         codings: list[dict[str, str]] = value.get("coding", [])
         known = [c for c in codings if c.get("system", "") in member.codes]
         if not any(c.get("code", "") in member.codes[c["system"]] for c in known):
@@ -269,12 +195,13 @@ class _Walk:
             text = f"none of `{shown[:100]}` is one of the codes required here"
             self.add("code-invalid", text, at)
 
-    def reference(self, value: Mapping[str, Any], member: _Member, at: At) -> None:
+    def reference(self, value: Mapping[str, Any], member: Member, at: At) -> None:
         text, named = value.get("reference", ""), value.get("type", "")
-        leads_to = _type_of(text)
+        leads_to = self.entries.get(text) or links.type_of(text)
         if text == "#" and self.inside_contained:
             leads_to = self.container
         elif text.startswith("#"):
+            self.used.add(text)
             leads_to = self.contained.get(text[1:], "")
             if not leads_to:
                 self.add("invariant", f"ref-1: no contained resource `{text[:100]}`", at)
@@ -290,13 +217,15 @@ class _Walk:
         resources = value.get("contained")
         if type(resources) is not list:
             return
-        used, seen = set(_fragments(value)) - {"#"}, set[str]()
+        if not all(f"#{id_}" in self.used for id_ in self.contained):
+            self.used.update(links.fragments(value))  # canonicals and URIs too
+        seen = set[str]()
         for index, inner in enumerate(resources):
             if type(inner) is not dict:
                 continue
             here, id_ = (at, "contained", index), str(inner.get("id", ""))
             self.contained_meta(inner.get("meta"), (here, "meta", -1))
-            if f"#{id_}" not in used and "#" not in _fragments(inner):
+            if not (id_ and f"#{id_}" in self.used) and "#" not in links.fragments(inner):
                 text = f"dom-3: nothing refers to the contained resource `{id_[:100]}`"
                 self.add("invariant", text, here)
             if id_ and id_ in seen:
@@ -316,30 +245,3 @@ def _expression(at: At | None) -> str:
         at, name, index = at
         steps.append(name if index < 0 else f"{name}[{index}]")
     return ".".join(reversed(steps))
-
-
-def _types_by_id(resource: Mapping[str, Any]) -> dict[str, str]:
-    found = resource.get("contained")
-    inner = [r for r in found if type(r) is dict] if type(found) is list else []
-    return {str(r["id"]): str(r.get("resourceType")) for r in inner if "id" in r}
-
-
-def _fragments(value: Mapping[str, Any]) -> Iterator[str]:
-    """All texts in `value` that start with #, as references to contained resources do."""
-    waiting: list[Any] = [value]
-    while waiting:
-        item = waiting.pop()
-        if type(item) is str:
-            if item.startswith("#"):
-                yield item
-        elif type(item) in (dict, list):
-            waiting.extend(item.values() if type(item) is dict else item)
-
-
-def _type_of(reference: str) -> str:
-    """The resource type a literal reference names; "" where it names none."""
-    parts = reference.partition("?")[0].split("/")
-    if len(parts) > 3 and parts[-2] == "_history":
-        parts = parts[:-2]
-    name = parts[-2] if len(parts) > 1 else parts[0] if "?" in reference else ""
-    return name if r4().is_resource(name) else ""

@@ -7,7 +7,6 @@ A number with a point or an exponent is an `Exact`: a Decimal that remembers how
 name would hide the standard one.)
 """
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from fhir_server.fhir.json_places import repeated
 from fhir_server.fhir.outcome import BadRequest
 
 FIRST = ("resourceType", "id", "meta")
@@ -33,10 +33,6 @@ class Exact(Decimal):
         number = super().__new__(cls, text)
         number.text = text
         return number
-
-
-class _Repeated(Exception):
-    """A key stands twice in one object."""
 
 
 def _spelled(value: object) -> msgspec.Raw:
@@ -155,21 +151,13 @@ def _count_key_ends(data: bytes) -> int:
 
 def _refuse_repeated_keys(data: bytes) -> None:
     """Look at the keys one by one: slower than reading, so only where their number does not fit."""
-
-    def distinct(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _Repeated(key)
-            seen.add(key)
-
     try:
-        json.loads(data, object_pairs_hook=distinct, parse_float=str, parse_int=str)
-    except _Repeated as repeated:
-        key = str(repeated)[:100]
-        raise BadRequest(f"the key `{key}` stands twice in one object", code="structure") from None
+        found = repeated(data)
     except RecursionError as error:
         raise BadRequest("the body is nested too deep", code="structure") from error
+    if found:
+        text = f"the key `{found[0][:100]}` stands twice in one object"
+        raise BadRequest(text, code="structure", expression=found[1])
 
 
 def write(resource: Mapping[str, Any]) -> bytes:

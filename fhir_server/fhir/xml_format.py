@@ -27,6 +27,7 @@ _HINTS = frozenset(
     "{http://www.w3.org/2001/XMLSchema-instance}" + name
     for name in ("schemaLocation", "noNamespaceSchemaLocation")
 )
+_SPACE = " \t\r\n"  # of XML
 _FHIR_TAG = f"{{{FHIR}}}"
 _DIV_NAMESPACES = {None: XHTML}
 # What an attribute cannot hold as it is; the second group is in no XML at all, and not valid.
@@ -216,7 +217,7 @@ def _without_prefixes(div: etree._Element) -> etree._Element:
 
 
 def _refuse_text(node: etree._Element, text: str | None) -> None:
-    if text and not text.isspace():
+    if text and text.strip(_SPACE):
         raise _Fault(node, f"text where only elements may stand: `{text.strip()[:100]}`")
 
 

@@ -258,8 +258,8 @@ class Writing(Checking):
         head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
         meta = head | {name: value for name, value in meta.items() if name not in head}
         members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
-        # Spaces would tell that entries are gone.
-        text = b"" if draft.type_ in LISTS else draft.text
+        # Where entries may be left out, spaces would tell that they are gone.
+        text = b"" if draft.type_ in LISTS and self.house.rules else draft.text
         return New(
             record=record,
             type_=draft.type_,

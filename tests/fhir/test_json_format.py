@@ -94,6 +94,30 @@ def test_what_is_no_fhir_json_is_refused(text: bytes, reason: str) -> None:
     assert reason in refusal.value.text
 
 
+TWICE = {
+    "at the root": ('"active":true,"active":false', "Patient.active"),
+    "of a list": ('"name":[{"text":"a"},{"text":"a","text":"b"}]', "Patient.name[1].text"),
+    "of an inline element": (
+        '"contact":[{"name":{"family":"a","family":"a"}}]', "Patient.contact[0].name.family"),
+    "a sibling": ('"_active":{"id":"a","id":"b"}', "Patient.active.id"),
+    "a choice": ('"deceasedBoolean":true,"deceasedBoolean":true', "Patient.deceased"),
+    "in a contained resource": (
+        '"contained":[{"resourceType":"Group","type":"a","type":"b"}]',
+        "Patient.contained[0].type"),
+    "in what has itself a key twice": (
+        '"name":[{"text":"a","text":"b"}],"name":[]', "Patient.name"),
+    "unknown": ('"foo":{"bar":1,"bar":2}', "Patient.foo.bar"),
+    "in arrays of arrays": ('"foo":[[{"bar":1,"bar":2}]]', ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "expression"), TWICE.values(), ids=TWICE.keys())
+def test_a_key_that_stands_twice_is_told_with_its_place(members: str, expression: str) -> None:
+    with pytest.raises(BadRequest, match="stands twice in one object") as refusal:
+        read(patient(members))
+    assert refusal.value.expression == expression
+
+
 def test_arrays_do_not_count_as_depth() -> None:
     assert read(patient('"a":' + "[" * 300 + '{"b":1}' + "]" * 300), max_depth=2)
 

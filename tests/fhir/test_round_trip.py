@@ -7,25 +7,10 @@ import pytest
 from lxml import etree
 
 from fhir_server.fhir import json_format, xml_format
-from fhir_server.fhir.json_format import Exact
 from tests.corpus import CORPUS, corpus_files, needs_corpus
+from tests.journeys.official import spelled
 
 EXAMPLES = corpus_files("r4/examples/*.xml")
-
-
-def spelled(value: Any) -> Any:
-    """`value` with numbers as their spelling and narratives as canonical XML."""
-    if isinstance(value, dict):
-        return {name: spelled(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [spelled(inner) for inner in value]
-    if isinstance(value, str) and value.startswith("<div "):
-        return etree.tostring(etree.fromstring(value), method="c14n", with_comments=False)
-    if isinstance(value, Exact):
-        return "number", value.text
-    if type(value) is int:
-        return "number", str(value)
-    return value
 
 
 def pair(path: Path) -> dict[str, Any]:

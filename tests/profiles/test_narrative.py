@@ -36,6 +36,7 @@ BAD = {
     "an event in capitals": ('<p onClick="b">a</p>', "`onClick`"),
     "a script in a link": ('<a href="javascript:b()">a</a>', "`javascript:b()`"),
     "a script that hides": ('<a href=" java&#10;Script:b()">a</a>', "may not stand"),
+    "a page in a link": ('<a href="data:text/html,b">a</a>', "`data:text/html,b`"),
     "a script in an image": ('<img src="vbscript:b" alt="c"/>', "`vbscript:b`"),
     "a script in a style": ('<p style="width: expression(b)">a</p>', "expression(b)"),
     "capitals": ("<P>a</P>", "`P`"),

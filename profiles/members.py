@@ -1,0 +1,100 @@
+"""The R4 tables as the validator walks them: what each type may hold, by JSON name."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from profiles import formats, narrative
+from profiles.definitions import Element, Type, r4
+
+# A required value set whose codes are published nowhere in R4, but have a form.
+_FORMS = {
+    "http://hl7.org/fhir/ValueSet/currencies": (
+        re.compile("[A-Z]{3}", re.ASCII), "three capital letters, as in ISO 4217",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A JSON member: `holds` judges a primitive, `type` is that of an object, else a resource."""
+
+    path: str  # its name in FHIRPath: a choice without its type
+    many: bool
+    choice: bool
+    primitive: str
+    holds: Callable[[Any], bool] | None
+    expected: str  # of a primitive, for people
+    type: str
+    partner: str  # of `name`: `_name`, and back
+    targets: tuple[str, ...]
+    codes: Mapping[str, tuple[str, ...]]  # of a required binding: system, codes
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a type may hold."""
+
+    name: str
+    resource: bool
+    members: Mapping[str, Member]
+    required: tuple[tuple[str, tuple[str, ...]], ...]  # the element, the members that satisfy it
+
+
+@cache
+def rules(type_name: str) -> Rules:
+    """The rules of a resource or complex type; KeyError for an unknown name."""
+    type_ = r4().types[type_name]
+    resource = type_.kind == "resource"
+    members: dict[str, Member] = {}
+    required: dict[str, tuple[str, ...]] = {}
+    for name, (element, inner) in type_.members.items():
+        member = _member(name, element, inner)
+        added = {name: member, **_sibling(type_, name, member)}
+        members |= added
+        if element.min:
+            required[element.name] = (*required.get(element.name, ()), *added)
+    if resource:
+        members["resourceType"] = replace(members["id"], path="resourceType")
+    return Rules(type_name, resource, members, tuple(required.items()))
+
+
+def _member(name: str, element: Element, inner: str) -> Member:
+    primitive = inner if r4().types[inner].primitive else ""
+    codes = r4().codes.get(element.value_set, {}) if element.strength == "required" else {}
+    form = _FORMS.get(element.value_set) if primitive == "code" else None
+    return Member(
+        path=element.name,
+        many=element.many,
+        choice=element.choice,
+        primitive=primitive,
+        holds=_holds(primitive, element.value_set if codes or form else "") if primitive else None,
+        expected=form[1] if form else formats.EXPECTED.get(primitive, ""),
+        type="" if primitive or inner == "Resource" else inner,
+        partner="_" + name,
+        targets=element.targets,
+        codes=codes,
+    )
+
+
+def _holds(primitive: str, value_set: str) -> Callable[[Any], bool]:
+    if primitive == "xhtml":
+        return lambda value: type(value) is str and not narrative.fault(value)
+    if primitive == "code" and value_set in _FORMS:
+        matches = _FORMS[value_set][0].fullmatch
+        return lambda value: type(value) is str and matches(value) is not None
+    if primitive == "code" and value_set:
+        codes = r4().required[value_set]
+        return lambda value: type(value) is str and value in codes
+    return formats.HOLDS[primitive]
+
+
+def _sibling(type_: Type, name: str, member: Member) -> dict[str, Member]:
+    """The `_name` of a primitive, for its id and extensions; ids, Extension.url, div have none."""
+    attribute = name == "id" or (name == "url" and type_.name == "Extension")
+    if not member.primitive or member.primitive == "xhtml" or attribute:
+        return {}
+    beside = replace(member, primitive="", holds=None, type="Element", partner=name, codes={})
+    return {"_" + name: beside}

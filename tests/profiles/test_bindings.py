@@ -1,0 +1,85 @@
+"""Every required binding of the base definitions is held to, wherever it is.
+
+https://hl7.org/fhir/R4/terminologies.html#required
+"""
+
+from typing import Any
+
+import pytest
+
+from profiles.definitions import r4
+from profiles.members import rules
+from profiles.validate import validate
+
+BOUND = [
+    (type_.name, name, inner)
+    for type_ in r4().types.values()
+    for name, (element, inner) in type_.members.items()
+    if element.strength == "required" and element.value_set in r4().codes
+]
+# Their codes are published nowhere in R4.
+WITHOUT_CODES = {
+    "http://hl7.org/fhir/ValueSet/mimetypes", "http://hl7.org/fhir/ValueSet/ucum-units",
+    "http://hl7.org/fhir/ValueSet/currencies", "http://loinc.org/vs/LL379-9",
+}  # fmt: skip
+
+
+def test_required_bindings_are_of_codes_and_concepts() -> None:
+    assert {inner for _, _, inner in BOUND} == {"code", "CodeableConcept"}
+    assert len(BOUND) > 300
+
+
+def test_only_value_sets_without_published_codes_are_left() -> None:
+    every = {
+        element.value_set
+        for type_ in r4().types.values()
+        for element in type_.elements
+        if element.strength == "required"
+    }
+    assert every - set(r4().codes) == WITHOUT_CODES
+
+
+@pytest.mark.parametrize("type_", sorted({type_ for type_, _, inner in BOUND if inner == "code"}))
+def test_a_code_is_one_of_the_required_ones(type_: str) -> None:
+    for name in [name for owner, name, inner in BOUND if (owner, inner) == (type_, "code")]:
+        holds, codes = rules(type_).members[name].holds, rules(type_).members[name].codes
+        assert holds and codes
+        assert all(holds(code) for every in codes.values() for code in every)
+        assert not any(holds(code) for code in ("no-such-code", "", 1, None))
+
+
+def finding(**coding: Any) -> dict[str, Any]:
+    """An AdverseEvent, whose severity is bound, with this coding behind one of another system."""
+    severity = {"coding": [{"system": "http://a.example", "code": "mild"}, coding]}
+    return {
+        "resourceType": "AdverseEvent", "actuality": "actual", "severity": severity,
+        "subject": {"reference": "Patient/1"},
+    }  # fmt: skip
+
+
+SEVERITY = "http://terminology.hl7.org/CodeSystem/adverse-event-severity"
+
+
+def test_a_concept_has_one_of_the_required_codes() -> None:
+    assert validate(finding(system=SEVERITY, code="mild")) == []
+
+
+@pytest.mark.parametrize(
+    "coding", [{"system": SEVERITY, "code": "dire"}, {"code": "mild"}, {"system": SEVERITY}]
+)
+def test_a_concept_without_a_required_code_is_refused(coding: dict[str, Any]) -> None:
+    found = [(issue.code, issue.expression) for issue in validate(finding(**coding))]
+    assert found == [("code-invalid", "AdverseEvent.severity")]
+
+
+def paid(currency: str) -> dict[str, Any]:
+    return {"resourceType": "Basic", "code": {"text": "a"}, "extension": [
+        {"url": "a", "valueMoney": {"value": 1, "currency": currency}}]}  # fmt: skip
+
+
+def test_a_currency_is_three_capitals() -> None:
+    assert validate(paid("EUR")) == []
+    for currency in ("eur", "EURO", "€"):
+        (issue,) = validate(paid(currency))
+        assert issue.expression == "Basic.extension[0].value.currency"
+        assert issue.text.endswith("three capital letters, as in ISO 4217")

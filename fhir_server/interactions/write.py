@@ -186,10 +186,7 @@ def chosen_id(resource: dict[str, Any], version: Version | None) -> str:
 
 def visible(stored: Writing, type_: str, id_: str) -> Version | None:
     """The current version, deleted or not, if the caller may see it."""
-    try:
-        return stored.versions(type_, id_)[0]
-    except NotFound:
-        return None
+    return stored.current(type_, id_)
 
 
 def _put_new(

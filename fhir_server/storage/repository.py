@@ -61,11 +61,15 @@ class Repository(Opened):
         """
         return self.session.database.postgres and not self.session.open
 
+    def current(self, type_: str, id_: str) -> Version | None:
+        """The current version, deleted or not, if the caller may see it."""
+        return self._read(type_, id_, None)
+
     def versions(self, type_: str, id_: str) -> list[Version]:
         """All versions, newest first; of a deleted document its deletion alone. NotFound when
         hidden or absent.
         """
-        current = self._read(type_, id_, None)
+        current = self.current(type_, id_)
         if current is None:
             raise NotFound(f"there is no `{type_}/{id_}`")
         if self._hides_past(current):

@@ -44,13 +44,15 @@ def without(resource: Resource, hidden: frozenset[tuple[str, str]]) -> dict[str,
 def restored(resource: Resource, shown: Resource, full: Resource) -> dict[str, Any]:
     """`resource`, made from what its writer was shown, with the items that were left out of it.
 
-    A list that he changed is his: what was left out of it is gone.
+    In a list that he changed these come last: he cannot have meant to take out what he did not see.
     """
     kept = dict(resource)
     for path in LISTS.get(resource["resourceType"], ()):
         before, all_items = _items(shown, path), _items(full, path)
-        if before != all_items and _items(resource, path) == before:
-            _put(kept, _holder(resource, path), all_items)
+        if before != all_items:
+            now = _items(resource, path)
+            hidden = [item for item in all_items if item not in before]
+            _put(kept, _holder(resource, path), all_items if now == before else [*now, *hidden])
     return kept
 
 

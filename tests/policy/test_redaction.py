@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.reference import elements
-from fhir_server.policy.redaction import document_links, minimal_patient, without
+from fhir_server.policy.redaction import document_links, minimal_patient, restored, without
 
 A, B = ("DocumentReference", "a"), ("DocumentReference", "b")
 
@@ -154,3 +154,18 @@ def test_references_are_found_wherever_they_stand() -> None:
         "reference": 5,
     }
     assert [found["reference"] for found in elements(resource)] == ["a", "b", "c"]
+
+
+def test_what_a_writer_was_not_shown_stays_whatever_he_changes() -> None:
+    def consent(*ids: str) -> dict[str, Any]:
+        data = [
+            {"meaning": "related", "reference": {"reference": f"DocumentReference/{id_}"}}
+            for id_ in ids
+        ]
+        return {"resourceType": "Consent", "provision": {"data": data}}
+
+    full, shown = consent("seen", "hidden", "other"), consent("seen", "other")
+    assert restored(consent("seen", "other"), shown, full) == full
+    added = restored(consent("seen", "other", "new"), shown, full)
+    assert added == consent("seen", "other", "new", "hidden")
+    assert restored(consent("other"), shown, full) == consent("other", "hidden")

@@ -134,6 +134,8 @@ def writes(document: Document) -> Iterator[Question]:
         yield "DELETE", path, None, if_match
         yield "POST", f"{path}/$validate?mode=update", body, if_match
         yield "POST", f"{path}/$validate?mode=delete", None, if_match
+    yield "PATCH", path, b"<diff/>", {"content_type": "application/xml-patch+xml"}
+    yield "PATCH", path, {"resourceType": "Parameters"}, {}
     yield "PATCH", f"DocumentReference?{unique}", patch, by_json
     yield "PATCH", f"DocumentReference?{unique}&status=current", patch, by_json
     for method in ("PUT", "DELETE"):

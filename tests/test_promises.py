@@ -21,6 +21,8 @@ SAID = {
     "conditional-patch": "patch",
     "conditional-delete": "delete",
     "capabilities": "",
+    "search-compartment": "",  # said by `rest.compartment`
+    "search-whole-compartment": "",
 }
 
 
@@ -58,3 +60,4 @@ def test_every_route_is_in_the_capability_statement() -> None:
         codes = {interaction["code"] for interaction in resource["interaction"]}
         assert {SAID.get(name, name) for name in offered} - {""} <= codes | whole, resource["type"]
         assert codes <= offered, "more is declared than there is"
+    assert bool(rest["compartment"]) == ("search-compartment" in offered)

@@ -7,7 +7,7 @@ copy: what comes back is a new resource, or an error and nothing changed.
 from fhir_server.fhir.outcome import Unprocessable
 
 MOST_OPERATIONS = 1_000
-MOST_STEPS = 250_000  # elements that all paths of one patch may pass: most of a second
+MOST_STEPS = 250_000  # elements that one patch may look at: most of a second
 LONGEST_PATH = 1_000  # characters of a FHIRPath or a selector
 LONGEST_POINTER = 10_000  # of a JSON pointer
 
@@ -29,7 +29,7 @@ def check_path(path: str, most: int = LONGEST_PATH) -> None:
 
 
 class Budget:
-    """What the paths of one patch may cost: their reading, and every element they look at."""
+    """What one patch may cost: the reading of its paths, and every element that is looked at."""
 
     def __init__(self) -> None:
         self.left = MOST_STEPS
@@ -37,4 +37,4 @@ class Budget:
     def spend(self, steps: int) -> None:
         self.left -= steps
         if self.left < 0:
-            raise too_costly(f"the paths of a patch look at no more than {MOST_STEPS} elements")
+            raise too_costly(f"a patch looks at no more than {MOST_STEPS} elements")

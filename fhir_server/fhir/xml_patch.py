@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from fhir_server.fhir import json_format, xml_format
+from fhir_server.fhir import xml_format
 from fhir_server.fhir.outcome import BadRequest, Unprocessable
 from fhir_server.fhir.patch import Budget, check_count, too_costly
 from fhir_server.fhir.xml_places import local
@@ -40,11 +40,12 @@ def xml_patch(
     that does not lead to exactly one node, and for what costs too much. `max_size`: bytes of XML.
     """
     operations = _operations(data)
-    before = xml_format.write(resource)
     document = etree.Element("document")  # so that the root element has a parent like any other
-    document.append(xml_format.parse(before))
+    document.append(xml_format.parse(xml_format.write(resource)))
+    before = _spelled(document)
     budget = Budget()
     for operation in operations:
+        _adopt(operation, budget)
         found = select(document, operation.get("sel", ""), _prefixes(operation), budget)
         if len(found) != 1:
             amount = "several nodes" if found else "no node"
@@ -56,7 +57,20 @@ def xml_patch(
     text = etree.tostring(document[0], encoding="utf-8", with_tail=False)
     if len(text) > max_size:
         raise too_costly(f"what a patch leaves has at most {max_size} bytes")
-    return _keeping(resource, _read(before, max_depth), _read(text, max_depth))
+    made = _read(text, max_depth)
+    after = _spelled(document)
+    for name in before.keys() & after.keys():
+        if before[name] == after[name]:  # in JSON too it stays as it was spelled
+            made |= {each: resource[each] for each in (name, "_" + name) if each in resource}
+    return made
+
+
+def _spelled(document: etree._Element) -> Mapping[str, bytes]:
+    """The XML of each element of the resource, those of one name together."""
+    found: dict[str, list[bytes]] = {}
+    for child in document[0]:
+        found.setdefault(etree.QName(child).localname, []).append(etree.tostring(child))
+    return {name: b"".join(texts) for name, texts in found.items()}
 
 
 def _read(text: bytes, max_depth: int) -> dict[str, Any]:
@@ -64,18 +78,6 @@ def _read(text: bytes, max_depth: int) -> dict[str, Any]:
         return xml_format.read(text, max_depth=max_depth)
     except BadRequest as refusal:  # its line and column are of a text the client does not have
         raise BadRequest(refusal.text, refusal.code, refusal.expression) from None
-
-
-def _keeping(
-    old: Mapping[str, Any], before: Mapping[str, Any], after: dict[str, Any]
-) -> dict[str, Any]:
-    """`after`, with what the patch left alone spelled as in `old`: XML may spell a narrative anew.
-    """
-    for name in after.keys() & before.keys() & old.keys():
-        spelled = (json_format.write({name: one[name]}) for one in (before, after))
-        if next(spelled) == next(spelled):
-            after[name] = old[name]
-    return after
 
 
 # the patch document
@@ -109,12 +111,16 @@ def _prefixes(operation: etree._Element) -> Mapping[str | None, str]:
     return {prefix: str(uri) for prefix, uri in operation.nsmap.items()}
 
 
+def _adopt(operation: etree._Element, budget: Budget) -> None:
+    """New elements without a namespace of their own are FHIR's."""
+    for element in operation.iterdescendants("*"):
+        budget.spend(1)
+        if (etree.QName(element).namespace or "") in _NAMESPACES:
+            element.tag = f"{{{FHIR}}}{etree.QName(element).localname}"
+
+
 def _content(operation: etree._Element) -> tuple[str, list[etree._Element]]:
     """The text before the first new element, and the new elements, with the text behind each."""
-    for child in operation:
-        for element in child.iter("*"):
-            if (etree.QName(element).namespace or "") in _NAMESPACES:
-                element.tag = f"{{{FHIR}}}{etree.QName(element).localname}"
     return operation.text or "", list(operation)
 
 
@@ -228,8 +234,7 @@ def _insert(
     else:
         lead += there
     _set(slot, lead)
-    for n, element in enumerate(elements):
-        parent.insert(at + n, element)
+    parent[at:at] = elements
 
 
 def _check_depth(parent: etree._Element, elements: list[etree._Element], max_depth: int) -> None:
@@ -250,12 +255,12 @@ def _sort(root: etree._Element) -> None:
         node, inside = waiting.pop()
         if inside is None:
             continue
-        found = [inside.tags.get(child.tag) for child in node]
+        elements = list(node)
+        found = [inside.tags.get(element.tag) for element in elements]
         order = [_LAST if child is None else child.order for child in found]
         if order != sorted(order):
-            numbers = sorted(range(len(order)), key=order.__getitem__)
-            node[:] = [node[n] for n in numbers]
-        for element in node:
+            node[:] = [elements[n] for n in sorted(range(len(order)), key=order.__getitem__)]
+        for element in elements:
             child = inside.tags.get(element.tag)
             if child is None or child.kind == DIV:
                 continue

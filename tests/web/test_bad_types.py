@@ -74,14 +74,14 @@ TYPES = [
         says="`Melon`",
     ),
     bad(
-        "XML patches",
+        "merge patches",
         415,
         "not-supported",
-        b"<diff/>",
+        b"{}",
         method="PATCH",
         path="Organization/kept",
-        content_type="application/xml-patch+xml",
-        says="`application/xml-patch+xml`",
+        content_type="application/merge-patch+json",
+        says="`application/merge-patch+json`",
     ),
 ]
 

@@ -61,6 +61,13 @@ def valid(patient_id: str, document_id: str) -> list[Request]:
             body=json.dumps([changed]).encode(),
             headers={"content_type": PATCH},
         ),
+        Request(
+            "PATCH",
+            f"DocumentReference/{document_id}",
+            body=b"<diff><add sel=\"DocumentReference/status[@value]\" type='@id'>a</add>"
+            b"<remove sel='DocumentReference/status/@id'/></diff>",
+            headers={"content_type": "application/xml-patch+xml"},
+        ),
         _json("PATCH", f"DocumentReference/{document_id}", parameters),
         Request(
             "PATCH",

@@ -10,7 +10,7 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.fhir.subset import SUBSETTED, Subset, is_subset, subset_asked
 from profiles.definitions import r4
-from profiles.validate import validate
+from profiles.validate import Issue, validate
 from tests.corpus import CORPUS, corpus_files, needs_corpus
 
 PATIENT: dict[str, Any] = {
@@ -298,6 +298,11 @@ def _left(path: Path, subset: Subset) -> dict[str, Any]:
     return dict(subset.of(json_format.read(path.read_bytes(), max_depth=1000)))
 
 
+def _faults(part: dict[str, Any]) -> list[Issue]:
+    """But for the rules of a whole document (bdl-9 and others), which a part of one breaks."""
+    return [issue for issue in validate(part) if not issue.text.startswith("bdl-")]
+
+
 @needs_corpus
 @pytest.mark.parametrize(
     "subset",
@@ -308,7 +313,7 @@ def test_parts_of_published_examples_are_valid(subset: Subset) -> None:
     for path in corpus_files("r4/examples/*.json"):
         if validate(json_format.read(path.read_bytes(), max_depth=1000)) == []:
             part = _left(path, subset)
-            assert validate(part) == [], path.stem
+            assert _faults(part) == [], path.stem
             assert is_subset(part), path.stem
             again = xml_format.read(xml_format.write(part), max_depth=1000)
-            assert validate(again) == [] and set(again) == set(part), path.stem
+            assert _faults(again) == [] and set(again) == set(part), path.stem

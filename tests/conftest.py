@@ -16,6 +16,7 @@ import pytest
 
 from tests import postgres
 from tests.corpus import CORPUS
+from tests.fuzz import scale
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -40,8 +41,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("no corpus (FHIR_TEST_CORPUS): in CI its tests are not skipped", returncode=1)
 
 
-def pytest_report_header() -> str:
-    return f"corpus: {CORPUS}" if CORPUS else "corpus: none, its tests are skipped"
+def pytest_report_header() -> list[str]:
+    return [
+        f"corpus: {CORPUS}" if CORPUS else "corpus: none, its tests are skipped",
+        f"fuzz: {scale.CASES} cases, seed {scale.SEED} (FHIR_TEST_FUZZ, FHIR_TEST_FUZZ_SEED)",
+    ]
 
 
 def _is_worker(config: pytest.Config) -> bool:

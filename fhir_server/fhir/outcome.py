@@ -11,8 +11,13 @@ https://hl7.org/fhir/R4/operationoutcome.html, https://hl7.org/fhir/R4/http.html
 The class is the status; `code` is its usual issue code and can be narrowed where it is raised.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Mapping
+
+
+# What no text of FHIR holds; callers send it, and an outcome names what they sent.
+_UNSPEAKABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,12 @@ class Issue:
         issue: dict[str, Any] = {
             "severity": self.severity,
             "code": self.code,
-            "diagnostics": self.text,
+            "diagnostics": _UNSPEAKABLE.sub("\ufffd", self.text),
         }
         if self.location:
             issue["location"] = [self.location]
         if self.expression:
-            issue["expression"] = [self.expression]
+            issue["expression"] = [_UNSPEAKABLE.sub("\ufffd", self.expression)]
         return issue
 
 

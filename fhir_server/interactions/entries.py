@@ -47,6 +47,15 @@ class Planned:
         return f"{self.type_}/{self.id_}" if self.id_ else ""
 
     @property
+    def names(self) -> set[str]:
+        """What no other entry may name: the resource it writes, its condition, its fullUrl."""
+        writes = self.method not in ("GET", "HEAD")
+        found = {self.address} if writes else set()
+        found |= {self.condition.name} if writes and self.condition else set()
+        found |= {self.full_url} if self.method in ("POST", "PUT") else set()
+        return found - {""}
+
+    @property
     def asks(self) -> str:
         """The condition as it is written, "" for none."""
         if self.method == "POST":
@@ -82,22 +91,16 @@ def refuse_overlap(planned: list[Planned]) -> None:
     """Two entries that write one resource, ask one condition or have one fullUrl: the outcome would
     depend on their order.
     """
-    writes = [entry for entry in planned if entry.method not in ("GET", "HEAD")]
-    found = (
-        _twice([entry.address for entry in writes])
-        | _twice([entry.full_url for entry in planned if entry.method in ("POST", "PUT")])
-        | _twice([entry.condition.name for entry in writes if entry.condition])
-    )
-    if found:
-        shown = min(found).removeprefix("condition ")
-        raise BadRequest(f"`{shown[:100]}` is in two entries", code="duplicate")
-
-
-def _twice(texts: list[str]) -> set[str]:
-    seen, twice = {""}, set[str]()
-    for text in texts:
-        (twice if text and text in seen else seen).add(text)
-    return twice
+    seen = set[str]()
+    for entry in planned:
+        if twice := entry.names & seen:
+            shown = min(twice).removeprefix("condition ")
+            raise BadRequest(
+                f"`{shown[:100]}` is in two entries",
+                code="duplicate",
+                expression=f"Bundle.entry[{entry.place}]",
+            )
+        seen |= entry.names
 
 
 def addresses_of(planned: list[Planned], base: str) -> dict[str, str]:

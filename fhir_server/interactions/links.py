@@ -2,8 +2,9 @@
 
 https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/bundle.html#references
 
-What is a link is said by the definitions: a Reference, an element of type uri, url or canonical, an
-`href` or `src` of a narrative. Elements of type oid and uuid stay, since no address is one.
+What is a link is said by the definitions: a Reference, an element of type uri or url, an `href` or
+`src` of a narrative. Elements of type canonical stay, as the standard says; those of type oid and
+uuid stay, since no address is one.
 """
 
 import re
@@ -17,7 +18,7 @@ from profiles.definitions import r4
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _REST = re.compile(r"(.*/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _LINK = re.compile(r"""(\b(?:href|src)\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""")
-_ADDRESSES = frozenset({"uri", "url", "canonical"})
+_ADDRESSES = frozenset({"uri", "url"})
 
 
 @dataclass(frozen=True, slots=True)

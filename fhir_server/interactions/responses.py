@@ -46,11 +46,13 @@ def _at(refusal: FhirError, place: int) -> FhirError:
     issues = refusal.issues or (
         Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),
     )
-    root = f"Bundle.entry[{place}].resource"
-    located = tuple(
-        replace(issue, expression=root + issue.expression[len(issue.expression.split(".")[0]) :])
-        for issue in issues
-    )
+    located = tuple(replace(one, expression=_of_entry(one.expression, place)) for one in issues)
     return type(refusal)(
         refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record
     )
+
+
+def _of_entry(expression: str, place: int) -> str:
+    """A path in the resource of an entry as one in the Bundle; without a path the entry itself."""
+    inside = f".resource{expression[len(expression.partition('.')[0]) :]}" if expression else ""
+    return f"Bundle.entry[{place}]{inside}"

@@ -136,6 +136,10 @@ class Transaction(Desk):
         self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
         self._write([entry for entry in writes if ORDER[entry.method] > 0], planned)
         self._do([entry for entry in planned if entry.method not in ORDER], planned)
+        for entry in planned:
+            if entry.method == "DELETE" and entry.id_:
+                with of(entry):
+                    self.stored.settle((entry.type_, entry.id_))
         self.stored.settle()
         replies = [self.replies[n] for n in range(len(planned))]
         return self.answer("transaction-response", planned, replies)

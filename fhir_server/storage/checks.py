@@ -230,12 +230,13 @@ class Checking(Repository):
         for address in sorted(unknown - self.visible(unknown)):
             raise nothing_there(wanted[address])
 
-    def settle(self) -> None:
-        """At the end of a request: Conflict when what it deleted is still referred to, as far as
-        the caller sees. With the policy on documents are taken out all the same (R.1111-49): who
-        refers to them shows nothing of them any more.
+    def settle(self, *addresses: tuple[str, str]) -> None:
+        """At the end of a request: Conflict when what it deleted (of it these alone, or all) is
+        still referred to, as far as the caller sees. With the policy on documents are taken out all
+        the same (R.1111-49): who refers to them shows nothing of them any more.
         """
-        gone, self.deleted = self.deleted, set()
+        gone = self.deleted & set(addresses) if addresses else set(self.deleted)
+        self.deleted -= gone
         for type_, id_ in sorted(gone) if self.enforce else ():
             if self.house.rules and type_ in DOCUMENTS:
                 continue

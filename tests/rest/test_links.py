@@ -43,6 +43,7 @@ def test_I18_every_kind_of_link_is_replaced(plain: House) -> None:
             {"url": "http://a.example/5", "valueUuid": A},
             {"url": "http://a.example/6", "valueReference": {"reference": old}},
             {"url": "http://a.example/7", "valueReference": {"reference": "#c"}},
+            {"url": "http://a.example/8", "valueCanonical": A},
         ],
         contained=[basic(A, id="c")],
     )
@@ -60,7 +61,7 @@ def test_I18_every_kind_of_link_is_replaced(plain: House) -> None:
     values = [list(one.values())[1] for one in found["extension"]]
     assert values == [
         f"{BASE}/{first}", f"{BASE}/{first}", {"reference": second}, A, A,
-        {"reference": old}, {"reference": "#c"},
+        {"reference": old}, {"reference": "#c"}, A,
     ]  # fmt: skip
     linked = found["text"]["div"]
     assert f'href="{BASE}/{first}"' in linked and f'src="{BASE}/{first}"' in linked

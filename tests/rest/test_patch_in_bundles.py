@@ -73,7 +73,7 @@ def test_I20_a_patch_that_fails_undoes_a_transaction_and_is_named(plain: House, 
     answer = bundled(plain, "transaction", form, *entries)
     assert (answer.status, answer.json["resourceType"]) == (422, "OperationOutcome")
     [issue] = answer.json["issue"]
-    assert issue["expression"] == ["Bundle.entry[2].resource"]
+    assert issue["expression"] == ["Bundle.entry[2]"]
     assert rows(plain, *TABLES) == before
     assert plain.get(f"Patient/{id_}").headers["ETag"] == 'W/"1"'
 
@@ -84,7 +84,7 @@ def test_I20_a_test_that_fails_undoes_a_transaction_and_is_named(plain: House) -
     before = rows(plain, *TABLES)
     answer = bundled(plain, "transaction", FHIR_JSON, entry("POST", "Patient", PATIENT), one)
     assert answer.status == 422 and "test" in answer.diagnostics
-    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1].resource"]
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
     assert rows(plain, *TABLES) == before
 
 

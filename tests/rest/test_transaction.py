@@ -171,6 +171,7 @@ def test_I17_two_entries_about_one_resource_fail(plain: House, how: str) -> None
     before = rows(plain, *TABLES)
     answer = sent(plain, "transaction", *entries)
     assert (answer.status, code(answer)) == (400, "duplicate")
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
     assert rows(plain, *TABLES) == before
 
 
@@ -194,9 +195,10 @@ def test_I17_what_is_deleted_together_may_refer_to_each_other(plain: House) -> N
 def test_I17_what_is_still_referred_to_undoes_all(plain: House) -> None:
     patient = stored(plain.post("Patient", None, PATIENT))
     stored(plain.post("Basic", None, basic(f"Patient/{patient}")))
-    answer = sent(plain, "transaction", entry("DELETE", f"Patient/{patient}"),
-                  entry("POST", "Patient", PATIENT))  # fmt: skip
+    answer = sent(plain, "transaction", entry("POST", "Patient", PATIENT),
+                  entry("DELETE", f"Patient/{patient}"))  # fmt: skip
     assert (answer.status, code(answer)) == (409, "conflict")
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
     assert plain.get(f"Patient/{patient}").status == 200
 
 

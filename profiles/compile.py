@@ -134,6 +134,19 @@ def concepts(system: Json) -> Iterator[tuple[str, list[str]]]:
     yield from walk(system.get("concept", []), [])
 
 
+def abstract(system: Json) -> set[str]:
+    """The codes that only group others, and are not to be used themselves."""
+    found = set()
+    waiting = list(system.get("concept", ()))
+    while waiting:
+        concept = waiting.pop()
+        waiting += concept.get("concept", ())
+        flags = {p["code"]: p.get("valueBoolean") for p in concept.get("property", ())}
+        if flags.get("notSelectable"):
+            found.add(concept["code"])
+    return found
+
+
 class Codes:
     """Expands value sets as far as the published code systems allow; None where they do not."""
 
@@ -195,7 +208,7 @@ class Codes:
                     for c, a in codes.items()
                     if c in within and (c != root or test["op"] == "is-a")
                 }
-        return {(url, code) for code in codes}
+        return {(url, code) for code in codes.keys() - abstract(system)}
 
 
 def required_codes(tables: Json, folder: Path) -> Json:

@@ -9,10 +9,15 @@ from typing import Any
 from profiles import formats, narrative
 from profiles.definitions import Element, Type, r4
 
-# A required value set whose codes are published nowhere in R4, but have a form.
+# What must have a form though its type has none: ISO 4217, whose codes R4 does not publish; and
+# https://hl7.org/fhir/R4/datatypes-definitions.html#SampledData.data
+_POINT = r"(-?([0-9]+(\.[0-9]+)?|\.[0-9]+)|[EUL])"
 _FORMS = {
-    "http://hl7.org/fhir/ValueSet/currencies": (
+    ("Money", "currency"): (
         re.compile("[A-Z]{3}", re.ASCII), "three capital letters, as in ISO 4217",
+    ),
+    ("SampledData", "data"): (
+        re.compile(f"{_POINT}( {_POINT})*", re.ASCII), "decimals, E, U or L, one space between two",
     ),
 }  # fmt: skip
 
@@ -51,7 +56,7 @@ def rules(type_name: str) -> Rules:
     members: dict[str, Member] = {}
     required: dict[str, tuple[str, ...]] = {}
     for name, (element, inner) in type_.members.items():
-        member = _member(name, element, inner)
+        member = _member(type_name, name, element, inner)
         added = {name: member, **_sibling(type_, name, member)}
         members |= added
         if element.min:
@@ -61,17 +66,21 @@ def rules(type_name: str) -> Rules:
     return Rules(type_name, resource, members, tuple(required.items()))
 
 
-def _member(name: str, element: Element, inner: str) -> Member:
+def _member(owner: str, name: str, element: Element, inner: str) -> Member:
     primitive = inner if r4().types[inner].primitive else ""
     codes = r4().codes.get(element.value_set, {}) if element.strength == "required" else {}
-    form = _FORMS.get(element.value_set) if primitive == "code" else None
+    holds = _holds(primitive, element.value_set if codes else "") if primitive else None
+    expected = formats.EXPECTED.get(primitive, "")
+    if (owner, name) in _FORMS:
+        form, expected = _FORMS[owner, name]
+        holds = _of_form(form)
     return Member(
         path=element.name,
         many=element.many,
         choice=element.choice,
         primitive=primitive,
-        holds=_holds(primitive, element.value_set if codes or form else "") if primitive else None,
-        expected=form[1] if form else formats.EXPECTED.get(primitive, ""),
+        holds=holds,
+        expected=expected,
         type="" if primitive or inner == "Resource" else inner,
         partner="_" + name,
         targets=element.targets,
@@ -82,13 +91,14 @@ def _member(name: str, element: Element, inner: str) -> Member:
 def _holds(primitive: str, value_set: str) -> Callable[[Any], bool]:
     if primitive == "xhtml":
         return lambda value: type(value) is str and not narrative.fault(value)
-    if primitive == "code" and value_set in _FORMS:
-        matches = _FORMS[value_set][0].fullmatch
-        return lambda value: type(value) is str and matches(value) is not None
     if primitive == "code" and value_set:
         codes = r4().required[value_set]
         return lambda value: type(value) is str and value in codes
     return formats.HOLDS[primitive]
+
+
+def _of_form(form: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is str and form.fullmatch(value) is not None
 
 
 def _sibling(type_: Type, name: str, member: Member) -> dict[str, Member]:

@@ -8,11 +8,19 @@ from typing import Any
 from profiles.definitions import Element, r4
 
 PRIMITIVES: dict[str, Any] = {
-    "boolean": True, "canonical": "http://a.example/c", "code": "x", "date": "2020-02-29",
-    "dateTime": "2020-02-29T12:00:00Z", "id": "x", "instant": "2020-02-29T12:00:00.000Z",
-    "integer": 1, "markdown": "text", "positiveInt": 1, "string": "text",
+    "base64Binary": "AAAA", "boolean": True, "canonical": "http://a.example/c", "code": "x",
+    "date": "2020-02-29", "dateTime": "2020-02-29T12:00:00Z", "decimal": 1, "id": "x",
+    "instant": "2020-02-29T12:00:00.000Z", "integer": 1, "markdown": "text", "oid": "urn:oid:1.2",
+    "positiveInt": 1, "string": "text", "time": "12:00:00", "unsignedInt": 1,
     "uri": "http://a.example/u", "url": "http://a.example/l",
+    "uuid": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+    "xhtml": '<div xmlns="http://www.w3.org/1999/xhtml">text</div>',
 }  # fmt: skip
+# Of sets that the tables do not have, one code: the schema knows fewer languages than R4 allows.
+CODES = {
+    "http://hl7.org/fhir/ValueSet/currencies": "EUR",
+    "http://hl7.org/fhir/ValueSet/expression-language": "text/cql",
+}
 # A type whose elements are all optional still must not be empty.
 ANY: dict[str, Any] = {
     "CodeableConcept": {"text": "x"}, "Reference": {"display": "x"}, "Period": {"start": "2020"},
@@ -23,15 +31,12 @@ ANY: dict[str, Any] = {
 
 def minimal(type_: str) -> dict[str, Any]:
     """`type_` names a resource type."""
-    return {"resourceType": type_} | _required(type_)
+    return {"resourceType": type_} | required(type_)
 
 
-def _required(name: str) -> dict[str, Any]:
-    return {
-        _member(element): [_value(element)] if element.many else _value(element)
-        for element in r4().types[name].elements
-        if element.min
-    }
+def required(name: str) -> dict[str, Any]:
+    """What an object of this type must have."""
+    return {_member(e): _one_or_list(e) for e in r4().types[name].elements if e.min}
 
 
 def _member(element: Element) -> str:
@@ -39,8 +44,13 @@ def _member(element: Element) -> str:
     return element.name + first[0].upper() + first[1:] if element.choice else element.name
 
 
-def _value(element: Element) -> Any:
-    type_ = element.types[0]
+def _one_or_list(element: Element) -> Any:
+    value = value_of(element, element.types[0])
+    return [value] if element.many else value
+
+
+def value_of(element: Element, type_: str) -> Any:
+    """A value of an element in one of its types."""
     codes = r4().codes.get(element.value_set, {}) if element.strength == "required" else {}
     if type_ == "code" and codes:
         return sorted(code for found in codes.values() for code in found)[0]
@@ -48,10 +58,10 @@ def _value(element: Element) -> Any:
         system = sorted(codes)[0]
         return {"coding": [{"system": system, "code": codes[system][0]}]}
     if type_ in PRIMITIVES:
-        return PRIMITIVES[type_]
+        return CODES.get(element.value_set, PRIMITIVES[type_])
     if type_ == "Resource":
         return {"resourceType": "Basic", "code": {"text": "x"}}
-    return _required(type_) or ANY.get(type_) or _one_optional(type_)
+    return required(type_) or ANY.get(type_) or _one_optional(type_)
 
 
 def _one_optional(name: str) -> dict[str, Any]:
@@ -61,4 +71,4 @@ def _one_optional(name: str) -> dict[str, Any]:
         for e in r4().types[name].elements
         if e.name not in ("id", "extension", "modifierExtension")
     )
-    return {_member(element): [_value(element)] if element.many else _value(element)}
+    return {_member(element): _one_or_list(element)}

@@ -83,3 +83,25 @@ def test_a_currency_is_three_capitals() -> None:
         (issue,) = validate(paid(currency))
         assert issue.expression == "Basic.extension[0].value.currency"
         assert issue.text.endswith("three capital letters, as in ISO 4217")
+
+
+def test_what_only_groups_codes_is_none_itself() -> None:
+    holds = rules("Questionnaire.item").members["type"].holds
+    assert holds and holds("choice") and not holds("question")
+
+
+def sampled(data: str) -> dict[str, Any]:
+    series = {"origin": {"value": 1}, "period": 1, "dimensions": 1, "data": data}
+    return {"resourceType": "Observation", "status": "final", "code": {"text": "a"},
+            "valueSampledData": series}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ["1", "-1.5 .5 0", "E U L 2"])
+def test_a_series_is_of_decimals_and_marks(data: str) -> None:
+    assert validate(sampled(data)) == []
+
+
+@pytest.mark.parametrize("data", ["1  2", " 1", "1,2", "x", "1e5", "1." * 100_000])
+def test_a_series_of_something_else_is_refused(data: str) -> None:
+    found = [(issue.code, issue.expression) for issue in validate(sampled(data))]
+    assert found == [("value", "Observation.value.data")]

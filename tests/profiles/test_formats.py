@@ -10,7 +10,7 @@ from profiles.definitions import r4
 from profiles.formats import HOLDS, LONGEST, fault, holds
 
 GOOD: dict[str, list[Any]] = {
-    "base64Binary": ["AAAA", "AA==", "AAA=", "AA AA\nAAAA", "+/aA"],
+    "base64Binary": ["AAAA", "AA==", "AAA=", "AAAA AAAA\r\nAA==\n", "+/aA"],
     "boolean": [True, False],
     "canonical": ["http://a.example/b|1.0", "#a"],
     "code": ["a", "a b c", "é", "a\u00a0b"],
@@ -32,10 +32,12 @@ GOOD: dict[str, list[Any]] = {
     "xhtml": ["<div/>"],
 }
 BAD: dict[str, list[Any]] = {
-    "base64Binary": ["", " ", "A", "AAA", "AAAAA", "A===", "AA=A", "====", "!!!!", "AAA\u00e9", 1],
+    "base64Binary": [
+        "", " ", "A", "AAA", "AAAAA", "A===", "AA=A", "====", "!!!!", "AA AA", "AAA\u00e9", 1,
+    ],
     "boolean": ["true", 0, 1, None, [True]],
     "canonical": ["", "a b", "a\n"],
-    "code": ["", " a", "a ", "a  b", "a\tb ", "\x00", "a\n", 1, True],
+    "code": ["", " a", "a ", "a  b", "a\tb", "a\nb", "\x00", "a\n", 1, True],
     "date": [
         "2023-02-29",
         "2024-2-1",

@@ -76,7 +76,7 @@ BODIES = [
         400,
         "value",
         ORGANIZATION | {"name": "a\0b"},
-        says="`a\0b`",
+        says="`a\ufffdb`",
         at="Organization.name",
     ),
     bad("NaN", 400, "structure", b'{"resourceType":"Organization","x":NaN}', says="1:36"),

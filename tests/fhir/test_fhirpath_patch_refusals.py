@@ -103,8 +103,8 @@ GREEDY["insertions"][0]["part"][-1]["valueIdentifier"] = {"value": "e"}
 @pytest.mark.parametrize("greedy", GREEDY)
 def test_what_costs_too_much_is_refused_at_once(greedy: str) -> None:
     resource = _many(20_000)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(FhirError) as refusal:
         fhirpath_patch(resource, {"parameter": GREEDY[greedy]})
     assert refusal.value.status in (400, 422)
-    assert time.perf_counter() - begin < 3
+    assert time.thread_time() - begin < 3

@@ -185,8 +185,8 @@ GREEDY = {
 
 @pytest.mark.parametrize("greedy", GREEDY)
 def test_what_costs_too_much_is_refused_at_once(greedy: str) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(FhirError) as refusal:
         json_patch(PATIENT, GREEDY[greedy])
     assert (refusal.value.status, refusal.value.code) == (422, "too-costly")
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2

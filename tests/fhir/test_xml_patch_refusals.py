@@ -94,9 +94,9 @@ def test_what_costs_too_much_is_refused_at_once(greedy: str) -> None:
     long_div = f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * 5_000_000}</div>'
     many = {"identifier": [{"value": str(n)} for n in range(5_000)]}
     resource = PATIENT | many | {"text": {"status": "generated", "div": long_div}}
-    begin = time.perf_counter()
+    begin = time.thread_time()
     assert refused(GREEDY[greedy], resource).code == "too-costly"
-    assert time.perf_counter() - begin < 3
+    assert time.thread_time() - begin < 3
 
 
 def test_the_size_of_the_result_is_bounded() -> None:

@@ -111,6 +111,6 @@ def test_a_fault_shows_the_value_and_what_is_expected() -> None:
 @pytest.mark.parametrize("name", sorted(set(HOLDS) - {"xhtml"}))
 @pytest.mark.parametrize("text", ["A" * 500_001, "a " * 250_000, "1." * 250_000, "= " * 250_000])
 def test_no_text_takes_long(name: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     holds(name, text + "\x00")
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

@@ -42,7 +42,6 @@ MALFORMED = {
     "an array": b"[]",
     "a text": b'"Patient"',
     "no UTF-8": b'{"resourceType":"Patient","language":"\xff"}',
-    "a key twice": b'{"resourceType":"Patient","active":true,"active":false}',
     "a comment": b'{"resourceType":"Patient" /* x */}',
     "NaN": b'{"resourceType":"Patient","multipleBirthInteger":NaN}',
 }  # fmt: skip
@@ -51,6 +50,11 @@ MALFORMED = {
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_G22_malformed_json_is_refused(plain: House, body: bytes) -> None:
     assert refused(sent(plain, body), "structure")
+
+
+def test_G22_a_key_that_stands_twice_is_named(plain: House) -> None:
+    body = b'{"resourceType":"Patient","active":true,"active":false}'
+    assert refused(sent(plain, body), "structure", "Patient.active")
 
 
 MALFORMED_XML = {

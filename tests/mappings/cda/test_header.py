@@ -174,6 +174,6 @@ DOCTYPES = {
 
 @pytest.mark.parametrize("data", DOCTYPES.values(), ids=list(DOCTYPES))
 def test_a_doctype_is_refused_at_once(data: bytes) -> None:
-    before = time.perf_counter()
+    before = time.thread_time()
     assert refused(data).startswith(("a DOCTYPE is not accepted", "not well-formed XML"))
-    assert time.perf_counter() - before < 1
+    assert time.thread_time() - before < 1

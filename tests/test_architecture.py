@@ -56,7 +56,7 @@ SEES_EVERYTHING = frozenset({
 METHODS = {
     # It reads through his visible rows.
     "guarded": (
-        "across", "asking", "current", "cursor_after", "history", "next_cursor", "read",
+        "across", "asking", "current", "cursor_after", "history", "read",
         "replaced", "rows", "search", "settle", "shown", "those", "version", "versions", "visible",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.

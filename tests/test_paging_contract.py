@@ -44,7 +44,7 @@ def pages(
         stored = writing(database)
         found = stored.search(asked, Named())
         ids, totals = [*ids, *(v.id_ for v in found.versions)], [*totals, found.total]
-        cursor = stored.next_cursor(asked, found)
+        cursor = stored.cursor_after(found, asked.asked)
         if not cursor:
             return ids, totals
         between(len(totals))
@@ -104,7 +104,7 @@ def test_the_total_is_exact_whatever_the_page(database: Database) -> None:
 def a_cursor(database: Database) -> str:
     fill(database)
     stored, asked = writing(database), query("Observation", ("_count", "2"))
-    return stored.next_cursor(asked, stored.search(asked, Named()))
+    return stored.cursor_after(stored.search(asked, Named()), asked.asked)
 
 
 def gone(database: Database, cursor: str, *pairs: tuple[str, str], who: Subject = ANYBODY) -> bool:

@@ -6,8 +6,8 @@ https://hl7.org/fhir/R4/http.html#vread, #history
 import re
 from typing import Any
 
-from fhir_server.fhir.bundle import Entry, bundle, self_link
-from fhir_server.fhir.dates import instant, interval, milliseconds
+from fhir_server.fhir.bundle import Entry
+from fhir_server.fhir.dates import interval, milliseconds
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.json_format import read as read_json
@@ -15,12 +15,13 @@ from fhir_server.fhir.outcome import BadRequest, Gone, NotFound
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.interactions.answer import representation, resource_text
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import ID, Route
 from fhir_server.interactions.search import parameters
 from fhir_server.interactions.subsetted import NAMES as SUBSETS
 from fhir_server.search.parse import CURSOR, SILENT
 from fhir_server.search.terms import check_text, refuse_value
-from fhir_server.storage.history import Page, Wanted
+from fhir_server.storage.history import Wanted
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
 
@@ -45,15 +46,8 @@ def history(call: Call, stored: Writing, route: Route, context: Context) -> Repl
         _entry(version, text, context.base)
         for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
     ]
-    text = bundle(
-        "history",
-        entries,
-        total=found.total,
-        links=_links(stored, wanted, found, context.base),
-        id_=context.new_id(),
-        updated=instant(context.now),
-    )
-    return Reply(200, text)
+    to_others = links(found, wanted.asked, wanted.cursor, stored, context)
+    return page("history", entries, to_others, context, total=found.total)
 
 
 def read_wanted(call: Call, stored: Writing, route: Route, context: Context) -> Wanted:
@@ -130,15 +124,6 @@ def _target(reference: str, base: str) -> Local | None:
     except ValueError:
         return None
     return target if isinstance(target, Local) else None
-
-
-def _links(stored: Writing, wanted: Wanted, found: Page, base: str) -> list[tuple[str, str]]:
-    links = [("self", self_link(base, *wanted.asked, wanted.cursor))]
-    if wanted.cursor:
-        links.append(("first", self_link(base, *wanted.asked)))
-    if following := stored.cursor_after(found, wanted.asked):
-        links.append(("next", self_link(base, *wanted.asked, following)))
-    return links
 
 
 def _entry(version: Version, text: bytes, base: str) -> Entry:

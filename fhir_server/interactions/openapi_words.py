@@ -6,10 +6,10 @@ https://spec.openapis.org/oas/v3.1.0, https://hl7.org/fhir/R4/http.html#summary
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from fhir_server.fhir.form import FORM
 from fhir_server.fhir.formats import JSON, JSON_PATCH, XML, XML_PATCH
 
 Json = dict[str, Any]
-FORM = "application/x-www-form-urlencoded"
 TEXT: Json = {"type": "string"}
 
 

@@ -4,16 +4,13 @@ https://hl7.org/fhir/R4/http.html#search
 """
 
 from dataclasses import replace
-from urllib.parse import parse_qsl
 
-from fhir_server.fhir.bundle import Entry, bundle, self_link
-from fhir_server.fhir.dates import instant
-from fhir_server.fhir.formats import split
+from fhir_server.fhir.form import is_form, sent
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, NotFound, UnsupportedMedia
-from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.page import entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.compartment import compartment_types, members
@@ -22,11 +19,8 @@ from fhir_server.search.mentions import mentioned, telling, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
 from fhir_server.search.query import AllOf, Query
-from fhir_server.storage.find import Found
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
-
-FORM = "application/x-www-form-urlencoded"
 
 
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -37,7 +31,10 @@ def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply
     if route.within:
         query, about = in_compartment(query, about, route, stored, context)
     found = stored.search(query, about, context.note(call, route.code, route.type_))
-    return Reply(200, _bundle(found, query, stored, context))
+    shown = entries(found.versions, stored, context)
+    to_others = links(found, query.asked, query.cursor, stored, context)
+    total = None if query.total == "none" else found.total
+    return page("searchset", shown, to_others, context, total=total)
 
 
 def in_compartment(
@@ -76,18 +73,11 @@ def parameters(call: Call) -> list[tuple[str, str]]:
 
 
 def _read_parameters(call: Call) -> list[tuple[str, str]]:
-    try:
-        pairs = parse_qsl(call.query, keep_blank_values=True, errors="strict", max_num_fields=1000)
-        if call.method == "POST" and call.body:
-            if split(call.header("content-type"))[0] != FORM:
-                raise UnsupportedMedia(
-                    f"a search by POST is a form, not `{call.header('content-type')[:100]}`"
-                )
-            form = call.body.decode()
-            pairs += parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=1000)
-    except ValueError as problem:
-        raise BadRequest(f"the parameters cannot be read: {problem}", code="value") from problem
-    return pairs
+    if call.method == "POST" and call.body and not is_form(call):
+        raise UnsupportedMedia(
+            f"a search by POST is a form, not `{call.header('content-type')[:100]}`"
+        )
+    return sent(call)
 
 
 def read_query(
@@ -130,27 +120,3 @@ def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
             [f"{system}|{value}"] if system else [f"{one}|{value}" for one in INS_SYSTEMS]
         )
     return Named(tuple(identifiers), found.ids)
-
-
-def _bundle(found: Found, query: Query, stored: Writing, context: Context) -> bytes:
-    links = [("self", self_link(context.base, query.path, query.used))]
-    cursor = stored.next_cursor(query, found)
-    if cursor:
-        links.append(("next", self_link(context.base, query.path, query.used, cursor)))
-    entries = [
-        Entry(
-            f"{context.base}/{version.address}",
-            resource_text(version, text),
-            {"search": {"mode": "match"}},
-        )
-        for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
-    ]
-    total = None if query.total == "none" else found.total
-    return bundle(
-        "searchset",
-        entries,
-        total=total,
-        links=links,
-        id_=context.new_id(),
-        updated=instant(context.now),
-    )

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fhir_server.auth.scopes import grants
-from fhir_server.fhir.bundle import Entry, bundle, self_link
-from fhir_server.fhir.dates import instant
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, Forbidden, NotFound
-from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.page import entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import check_compartment, named, parameters, read_query
 from fhir_server.policy.facts import nature_of
@@ -58,7 +56,10 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     place = "/".join((*route.within, "*")) if route.within else ""
     found = _found(asked, about, route, place, stored, context)
     stored.note(note, found.records or [(0, "")])
-    return Reply(200, _bundle(found, asked, place, stored, context))
+    shown = entries(found.versions, stored, context)
+    to_others = links(found, (place, asked.used), asked.one.cursor, stored, context)
+    total = None if asked.one.total == "none" else found.total
+    return page("searchset", shown, to_others, context, total=total)
 
 
 def _found(
@@ -176,25 +177,3 @@ def _all(
 ) -> Criterion | None:
     found = tuple(part for part in parts if part is not None)
     return kind(found) if len(found) == len(parts) else None
-
-
-def _bundle(found: Found, asked: Asked, place: str, stored: Writing, context: Context) -> bytes:
-    links = [("self", self_link(context.base, place, asked.used))]
-    if cursor := stored.cursor_after(found, (place, asked.used)):
-        links.append(("next", self_link(context.base, place, asked.used, cursor)))
-    entries = [
-        Entry(
-            f"{context.base}/{version.address}",
-            resource_text(version, text),
-            {"search": {"mode": "match"}},
-        )
-        for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
-    ]
-    return bundle(
-        "searchset",
-        entries,
-        total=None if asked.one.total == "none" else found.total,
-        links=links,
-        id_=context.new_id(),
-        updated=instant(context.now),
-    )

@@ -164,6 +164,11 @@ class Query:
         """Where it is asked, below the address of the server."""
         return f"{self.within}/{self.type_}" if self.within else self.type_
 
+    @property
+    def asked(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """What its pages are of: the path, and the parameters that had an effect."""
+        return self.path, self.used
+
 
 def holds(prefix: Prefix, value: tuple[float, float], asked: tuple[float, float]) -> bool:
     """Say whether the interval `value` is `prefix` to the interval `asked`, both [low, high).

@@ -109,12 +109,7 @@ class Repository(Opened):
             raise NotFound(f"there is no `{wanted.type_}/{wanted.id_}`")
         self._make_events("" if wanted.id_ else wanted.type_, "1 = 1", {})
         named = Named(resource=(wanted.type_, wanted.id_)) if current else Named()
-        bound = self._bound_to(*wanted.asked)
-        last = (
-            position(wanted.cursor, key=self.house.cursor_key, bound_to=bound)
-            if wanted.cursor
-            else []
-        )
+        last = self._after(wanted.cursor, wanted.asked)
         with self.session.transaction():
             rows = self.rows(self._confining(named))
             found = page(self.session, rows, wanted, last)
@@ -130,11 +125,7 @@ class Repository(Opened):
         if query.type_ == "AuditEvent":
             self._make_events("AuditEvent", *self._pending(named))
         rows, note = self.rows(self._confining(named)), note if self.house.rules else None
-        last = (
-            position(query.cursor, key=self.house.cursor_key, bound_to=self._bound(query))
-            if query.cursor
-            else []
-        )
+        last = self._after(query.cursor, query.asked)
         if note is None:
             found = find(self.session, rows, query, last, None)
             self._check_access(found, query, rows)
@@ -163,14 +154,6 @@ class Repository(Opened):
             return
         raise Forbidden(NO_ACCESS)
 
-    def next_cursor(self, query: Query, found: Found) -> str:
-        """The cursor of the next page, "" on the last."""
-        return (
-            cursor(found.last, key=self.house.cursor_key, bound_to=self._bound(query))
-            if found.last
-            else ""
-        )
-
     def across(
         self, parts: Sequence[Part], named: Named, *, count: int, asked: Asked, cursor: str = ""
     ) -> Found:
@@ -179,8 +162,7 @@ class Repository(Opened):
         """
         if any("AuditEvent" in part.types for part in parts):
             self._make_events("AuditEvent", *self._pending(named))
-        bound = self._bound_to(*asked)
-        last = position(cursor, key=self.house.cursor_key, bound_to=bound) if cursor else []
+        last = self._after(cursor, asked)
         rows = self.rows(self._confining(named))
         with self.session.transaction():
             found = find_across(self.session, rows, parts, last, count)
@@ -210,15 +192,19 @@ class Repository(Opened):
 
     def cursor_after(self, found: Found | Page, asked: Asked) -> str:
         """The cursor of the page after `found`, "" on the last."""
-        bound = self._bound_to(*asked)
-        return cursor(found.last, key=self.house.cursor_key, bound_to=bound) if found.last else ""
+        if not found.last:
+            return ""
+        return cursor(found.last, key=self.house.cursor_key, bound_to=self._bound_to(asked))
 
-    def _bound(self, query: Query) -> str:
-        return self._bound_to(query.path, query.used)
+    def _after(self, cursor: str, asked: Asked) -> list[Any]:
+        """Where the page of this cursor begins; [] for the first."""
+        if not cursor:
+            return []
+        return position(cursor, key=self.house.cursor_key, bound_to=self._bound_to(asked))
 
-    def _bound_to(self, type_: str, used: Sequence[tuple[str, str]]) -> str:
+    def _bound_to(self, asked: Asked) -> str:
         subject = self.subject
-        return repr((subject.actor, subject.identifier, subject.organization, type_, used))
+        return repr((subject.actor, subject.identifier, subject.organization, *asked))
 
     def visible(
         self, addresses: Iterable[tuple[str, str]], *, deleted: bool = False

@@ -127,12 +127,14 @@ def test_I14_pages_hold_each_match_once(plain: House) -> None:
     tag = new()
     made = some(plain, tag)
     found: list[str] = []
-    url = f"?_tag={TAGS}|{tag}&_count=2"
+    first = url = f"?_tag={TAGS}|{tag}&_count=2"
     while url:
         answer = plain.get(url)
         assert len(answer.entries) <= 2 and answer.json["total"] == len(made)
         found += addresses(answer)
         links = {one["relation"]: one["url"] for one in answer.json["link"]}
+        assert links["self"] == f"{BASE}{url}"
+        assert url == first or links["first"] == f"{BASE}{first}"
         url = links.get("next", "").removeprefix(BASE)
     assert sorted(found) == sorted(f"{type_}/{id_}" for type_, id_ in made.items())
 

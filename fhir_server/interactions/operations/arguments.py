@@ -6,19 +6,17 @@ https://hl7.org/fhir/R4/operations.html#executing
 import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping
-from urllib.parse import parse_qsl
 
-from fhir_server.fhir.formats import split as media_type
+from fhir_server.fhir.form import is_form, sent
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.table import UNBOUNDED, Operation, Parameter
+from fhir_server.search.parse import CURSOR
 from fhir_server.search.terms import check_text, plain, split
 from profiles.formats import HOLDS, fault, holds
 
-FORM = "application/x-www-form-urlencoded"
-CURSOR = "_cursor"
 # Of the form of the answer: no parameters of an operation.
 OF_THE_ANSWER = frozenset({"_format", "_pretty", "_summary", "_elements"})
 # Types that clients take one for another: the value decides.
@@ -66,7 +64,7 @@ def _read(call: Call, operation: Operation, context: Context) -> Arguments:
         if name not in OF_THE_ANSWER and not (name == CURSOR and operation.pages)
     ]
     place, unread = "", None
-    if call.method == "POST" and call.body and not _is_form(call):
+    if call.method == "POST" and call.body and not is_form(call):
         try:
             body = read_body(call, context).resource
         except BadRequest as problem:
@@ -87,19 +85,9 @@ def cuts(call: Call) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in call.pairs() if pair[0] in ("_summary", "_elements") and pair[1])
 
 
-def _is_form(call: Call) -> bool:
-    return media_type(call.header("content-type"))[0] == FORM
-
-
 def _texts(call: Call) -> list[tuple[str, str]]:
     """Names and values of the address and of a form."""
-    try:
-        pairs = parse_qsl(call.query, keep_blank_values=True, errors="strict", max_num_fields=1000)
-        if call.method == "POST" and _is_form(call):
-            form = call.body.decode()
-            pairs += parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=1000)
-    except ValueError as problem:
-        raise BadRequest(f"the parameters cannot be read: {problem}", code="value") from problem
+    pairs = sent(call)
     for name, text in pairs:
         check_text(name + text)
     return [pair for pair in pairs if pair[1] != ""]

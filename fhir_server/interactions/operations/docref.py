@@ -9,21 +9,19 @@ documents, since none is made on demand here.
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
-from fhir_server.fhir.bundle import Entry, bundle
-from fhir_server.fhir.dates import EARLIEST, LATEST, instant, interval
+from fhir_server.fhir.dates import EARLIEST, LATEST, interval
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.arguments import CURSOR, Arguments, cuts
+from fhir_server.interactions.operations.arguments import Arguments, cuts
+from fhir_server.interactions.page import entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.search import keys
 from fhir_server.search.compartment import cared
 from fhir_server.search.parameters import parameters
+from fhir_server.search.parse import CURSOR
 from fhir_server.search.query import AllOf, Criterion, HasKey, Nothing, Query, Sort
-from fhir_server.storage.find import Found
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 
@@ -49,7 +47,9 @@ def docref(call: Call, stored: Writing, route: Route, context: Context, given: A
     found = stored.search(query, named, note)
     if latest:
         found = replace(found, total=len(found.versions), last=[])
-    return Reply(200, _bundle(found, query, stored, context))
+    shown = entries(found.versions, stored, context)
+    to_others = links(found, query.asked, query.cursor, stored, context, at=f"{TYPE}/$docref")
+    return page("searchset", shown, to_others, context, total=found.total)
 
 
 def _query(given: Arguments, codes: Codes, call: Call, context: Context) -> Query:
@@ -125,27 +125,3 @@ def _text(value: Any) -> str:
         [(system, code), *_] = _codings([value])
         return f"{system}|{code}" if system else code
     return str(value)
-
-
-def _bundle(found: Found, query: Query, stored: Writing, context: Context) -> bytes:
-    address = f"{context.base}/{TYPE}/$docref"
-    links = [("self", f"{address}?{urlencode(query.used, safe=':/|,')}")]
-    if cursor := stored.next_cursor(query, found):
-        more = [*query.used, (CURSOR, cursor)]
-        links.append(("next", f"{address}?{urlencode(more, safe=':/|,')}"))
-    entries = [
-        Entry(
-            f"{context.base}/{version.address}",
-            resource_text(version, text),
-            {"search": {"mode": "match"}},
-        )
-        for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
-    ]
-    return bundle(
-        "searchset",
-        entries,
-        total=found.total,
-        links=links,
-        id_=context.new_id(),
-        updated=instant(context.now),
-    )

@@ -7,25 +7,20 @@ other shared resources that the page's matches lead to. Bytes (Binary) are fetch
 in documents; traces are there when `_type` names AuditEvent.
 """
 
-from typing import Any
-from urllib.parse import urlencode
-
 from fhir_server.auth.scopes import grants
-from fhir_server.fhir.bundle import Entry, bundle
-from fhir_server.fhir.dates import EARLIEST, LATEST, instant, interval
+from fhir_server.fhir.dates import EARLIEST, LATEST, interval
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.arguments import CURSOR, Arguments, cuts
+from fhir_server.interactions.operations.arguments import Arguments, cuts
 from fhir_server.interactions.operations.closure import shared_of
+from fhir_server.interactions.page import entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.search.compartment import cared, members, patient_types
+from fhir_server.search.parse import CURSOR
 from fhir_server.search.query import AllOf, Criterion, Nothing, UpdatedIs
 from fhir_server.storage.across import Part, by_nature
-from fhir_server.storage.find import Found
 from fhir_server.storage.rows import Named
-from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
@@ -40,23 +35,24 @@ def everything(
         stored.read("Patient", route.id_)
     wanted, used = _types(given), _used(given) + cuts(call)
     count = _count(given, context)
-    asked = (call.path, used)
+    asked, cursor = (call.path, used), call.parameter(CURSOR)
     found = stored.across(
         _parts(wanted, route.id_, given, context),
         Named(resource=("Patient", route.id_)),
         count=count,
         asked=asked,
-        cursor=call.parameter(CURSOR),
+        cursor=cursor,
     )
     note = context.note(
         call, "operation", "Patient", route.id_, detail=(("operation", "$everything"),)
     )
     stored.note(note, found.records or [(0, "")])
-    address = f"{context.base}/{call.path}"
-    links = [("self", _link(address, used))]
-    if cursor := stored.cursor_after(found, asked):
-        links.append(("next", _link(address, [*used, (CURSOR, cursor)])))
-    return Reply(200, _bundle(found, links, wanted, stored, context))
+    shown = entries(found.versions, stored, context)
+    led_to = shared_of([entry.text for entry in shown], stored, context)
+    included = [version for version in led_to if not wanted or version.type_ in wanted]
+    shown += entries(included, stored, context, "include")
+    to_others = links(found, asked, cursor, stored, context)
+    return page("searchset", shown, to_others, context, total=found.total)
 
 
 def _types(given: Arguments) -> frozenset[str]:
@@ -79,10 +75,6 @@ def _count(given: Arguments, context: Context) -> int:
 
 def _used(given: Arguments) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, values in given.values.items() for value in values)
-
-
-def _link(address: str, pairs: Any) -> str:
-    return f"{address}?{urlencode(pairs, safe=':/|,')}" if pairs else address
 
 
 def _parts(
@@ -117,39 +109,3 @@ def _where(
     if since:
         parts.append(UpdatedIs("ge", *interval(since)))
     return AllOf(tuple(parts))
-
-
-def _bundle(
-    found: Found,
-    links: list[tuple[str, str]],
-    wanted: frozenset[str],
-    stored: Writing,
-    context: Context,
-) -> bytes:
-    texts = stored.shown(found.versions)
-    led_to = shared_of(texts, stored, context)
-    included = [version for version in led_to if not wanted or version.type_ in wanted]
-    entries = [
-        _entry(version, text, "match", context)
-        for version, text in zip(found.versions, texts, strict=True)
-    ]
-    entries += [
-        _entry(version, text, "include", context)
-        for version, text in zip(included, stored.shown(included), strict=True)
-    ]
-    return bundle(
-        "searchset",
-        entries,
-        total=found.total,
-        links=links,
-        id_=context.new_id(),
-        updated=instant(context.now),
-    )
-
-
-def _entry(version: Version, text: bytes, mode: str, context: Context) -> Entry:
-    return Entry(
-        f"{context.base}/{version.address}",
-        resource_text(version, text),
-        {"search": {"mode": mode}},
-    )

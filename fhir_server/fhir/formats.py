@@ -71,9 +71,6 @@ def ranges(header: str) -> list[Range]:
 
 def wanted(call: Call) -> str:
     """JSON or XML, by `_format`, else by `Accept`; NotAcceptable when neither is wanted."""
-    charset = call.header("accept-charset")
-    if charset:
-        _check_charset(charset)
     format_ = call.parameter("_format")
     return named(format_) if format_ else _accepted(call.header("accept"))
 
@@ -125,7 +122,11 @@ def _accepted(header: str) -> str:
     return chosen
 
 
-def _check_charset(header: str) -> None:
+def check_charset(call: Call) -> None:
+    """NotAcceptable where `Accept-Charset` leaves no room for UTF-8."""
+    header = call.header("accept-charset")
+    if not header:
+        return
     weights = {name: weight for name, _, weight in ranges(header)}
     if not weights.get("utf-8", weights.get("*", 0.0)):
         raise NotAcceptable(f"only UTF-8 is spoken here, not `{header[:100]}`")

@@ -14,7 +14,14 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.http import HTTP_STATUS_CODES
 
 from fhir_server.fhir import json_format, xml_format
-from fhir_server.fhir.formats import ACCEPT_PATCH, JSON, named, pretty, wanted
+from fhir_server.fhir.formats import (
+    ACCEPT_PATCH,
+    JSON,
+    check_charset,
+    named,
+    pretty,
+    wanted,
+)
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     AddressTooLong,
@@ -109,7 +116,7 @@ class Api:
         if call.method == "OPTIONS" and (options := self._options(call, environ, path)):
             return options
         try:
-            look.format_ = _format(call)
+            _settle(call, look)
             look.pretty = "_pretty" in call.query and pretty(call.parameter("_pretty"))
             self.browsers.check(environ)
         except FhirError as refusal:
@@ -191,16 +198,16 @@ def _call(environ: Environ, path: str) -> tuple[Call, FhirError | None]:
     return Call(environ["REQUEST_METHOD"], path.removesuffix("/"), query, headers), problem
 
 
-def _format(call: Call) -> str:
-    """The format of FHIR content in the answer; of a Binary any `Accept` will do, its bytes are
-    what they are.
+def _settle(call: Call, look: Look) -> None:
+    """The format of FHIR content in the answer, first of all, so that refusals have it; of a Binary
+    any `Accept` will do, its bytes are what they are.
     """
     try:
-        return wanted(call)
+        look.format_ = wanted(call)
+        check_charset(call)
     except NotAcceptable:
-        if _BYTES.match(call.path) and not call.parameter("_format"):
-            return JSON
-        raise
+        if not _BYTES.match(call.path) or call.parameter("_format"):
+            raise
 
 
 def _utf8_query(query: str) -> str:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from fhir_server.interactions.operations.table import OPERATIONS
 from tests.fuzz.asked import ETAGS, XML_PATCH, encoded, headers, query
-from tests.fuzz.chance import Draw, as_json, as_xml, changed, odd, seeds, text
+from tests.fuzz.chance import Draw, as_json, as_xml, changed, odd, printable, rarely, seeds, text
 from tests.web.valid import FORM, JSON, PATCH, XML, Request, document, observation
 
 FULL = [f"urn:uuid:0a6f0c3e-0f0e-4a57-9a2d-3f4d2c1b0a0{n}" for n in range(4)]
-REFERENCES = [*FULL, "urn:uuid:x", "Patient/a", "Patient?identifier=a|b", "#x", "", "Observation/a",
-              "http://127.0.0.1:8080/fhir/Patient/a", "Patient/a/_history/1", "x"]  # fmt: skip
+REFERENCES = [*FULL, *FULL, "Patient/a", "Observation/a", "http://127.0.0.1:8080/fhir/Patient/a"]
+ODD_REFERENCES = ["urn:uuid:x", "Patient?identifier=a|b", "#x", "", "Patient/a/_history/1", "x"]
 POINTERS = ["", "/", "/status", "/code", "/code/coding/0", "/code/coding/-", "/code/coding/9",
             "/note", "/note/0/text", "/subject/reference", "/id", "/meta/versionId", "/~1", "/~2",
             "/resourceType", "/code/coding/00", "/text/div", "/extension/-", "/x", "status",
@@ -34,24 +34,34 @@ SELECTORS = ["/f:Observation/f:status/@value", "Observation/status/@value", "/*"
 ACTS = ["add", "insert", "delete", "replace", "move", "remove", "copy", "test", "x"]
 
 
+def references() -> st.SearchStrategy[str]:
+    return rarely(10).flatmap(lambda odd_: st.sampled_from(ODD_REFERENCES if odd_ else REFERENCES))
+
+
+METHODS = ["GET", "POST", "POST", "POST", "PUT", "PUT", "PATCH", "DELETE", "GET", "GET"]
+KINDS = ["transaction", "batch", "transaction", "batch", "collection", "transaction", "batch"]
+
+
 @st.composite
 def entry(draw: Draw, ids: dict[str, str]) -> dict[str, Any]:
-    method = draw(st.sampled_from(["GET", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "X"]))
-    type_ = draw(st.sampled_from(["Observation", "Patient", "Binary", "Basic", "List", "x"]))
-    id_ = draw(st.sampled_from([ids.get(type_, "a"), "a", "b", ""]))
-    url = draw(st.sampled_from([
-        type_, f"{type_}/{id_}", f"{type_}/{id_}/_history/1", f"{type_}?_id={id_}", "",
-        f"{type_}?{draw(query(type_, 2))}", "metadata", f"{type_}/{id_}/$meta", "/", "?",
-    ]))  # fmt: skip
+    method = draw(st.sampled_from(METHODS))
+    type_ = draw(st.sampled_from(["Observation", "Patient", "Binary", "Basic", "List"]))
+    # What the other cases are about is not deleted here.
+    id_ = draw(st.sampled_from(["a", "b", "a" if method == "DELETE" else ids.get(type_, "a")]))
+    urls = {"POST": [type_]}.get(method, [f"{type_}/{id_}", f"{type_}?_id={id_}"])
+    if draw(rarely(8)):
+        urls = [type_, f"{type_}/{id_}/_history/1", "", f"{type_}?{draw(query(type_, 2))}",
+                "metadata", f"{type_}/{id_}/$meta", "/", "?", "_history", "x"]  # fmt: skip
+    url = draw(st.sampled_from(urls))
     request: dict[str, Any] = {"method": method, "url": url}
     for name, pool in (("ifNoneExist", ["_id=a", "x"]), ("ifMatch", ETAGS), ("ifNoneMatch", ETAGS)):
-        if draw(st.integers(0, 7)) == 0:
+        if draw(rarely(8)):
             request[name] = draw(st.sampled_from(pool))
     found: dict[str, Any] = {"request": request}
     if draw(st.booleans()):
-        found["fullUrl"] = draw(st.sampled_from(REFERENCES))
-    if method in ("POST", "PUT", "PATCH") or draw(st.integers(0, 9)) == 0:
-        found["resource"] = draw(content(draw(st.sampled_from(REFERENCES)), id_))
+        found["fullUrl"] = draw(references())
+    if method in ("POST", "PUT", "PATCH") or draw(rarely(10)):
+        found["resource"] = draw(content(draw(references()), id_))
     return found
 
 
@@ -65,50 +75,70 @@ def content(draw: Draw, reference: str, id_: str) -> Any:
              "entry": [{"item": {"reference": reference}}]}  # fmt: skip
     made = observation("a") | {"subject": {"reference": reference}}
     chosen = draw(st.sampled_from([made, made, basic, list_, document("a"), patch, *seeds()]))
-    return draw(changed(chosen | {"id": id_} if draw(st.booleans()) else chosen))
+    chosen = chosen | {"id": id_} if draw(st.booleans()) else chosen
+    return draw(changed(chosen)) if draw(rarely(10)) else chosen
 
 
 @st.composite
 def bundles(draw: Draw, ids: dict[str, str]) -> Request:
-    kind = draw(st.sampled_from(["transaction", "transaction", "batch", "collection", "x"]))
+    kind = draw(st.sampled_from(KINDS))
     entries = draw(st.lists(entry(ids), max_size=5))
-    if entries and draw(st.integers(0, 5)) == 0:
+    if entries and draw(rarely(6)):
         entries.append(entries[0])
-    whole = {"resourceType": "Bundle", "type": kind, "entry": entries}
-    body = draw(as_json(draw(changed(whole)) if draw(st.booleans()) else whole))
+    whole = {"resourceType": "Bundle", "type": kind} | ({"entry": entries} if entries else {})
+    body = draw(as_json(draw(changed(whole)) if draw(rarely(6)) else whole))
     return Request("POST", "", body=body, headers={"content_type": JSON} | draw(headers()))
 
 
 @st.composite
 def patches(draw: Draw, ids: dict[str, str]) -> Request:
     """One of the three kinds, of one resource or of what a search finds."""
-    type_ = draw(st.sampled_from(["Observation", "DocumentReference", "Patient"]))
+    type_ = draw(st.sampled_from(["Observation", "Patient", "DocumentReference", "Observation"]))
     media, body = draw(st.one_of(json_patches(), xml_patches(), fhirpath_patches()))
-    by_search = draw(st.integers(0, 5)) == 0
+    by_search = draw(rarely(8))
     path = type_ if by_search else f"{type_}/{ids.get(type_, 'a')}"
     asked = draw(query(type_, 2)) if by_search else ""
     return Request("PATCH", path, asked, body, {"content_type": media} | draw(headers()))
 
 
+# Good for an Observation, on most days.
+STEPS = [
+    {"op": "replace", "path": "/status", "value": "amended"},
+    {"op": "add", "path": "/note/-", "value": {"text": "z"}},
+    {"op": "add", "path": "/code/text", "value": "z"},
+    {"op": "test", "path": "/resourceType", "value": "Observation"},
+    {"op": "copy", "from": "/code", "path": "/bodySite"},
+    {"op": "move", "from": "/code/coding/0", "path": "/code/coding/0"},
+    {"op": "replace", "path": "/valueQuantity/value", "value": 1.50},
+]
+XML_STEPS = [
+    ("replace", "f:Observation/f:status/@value", "", "amended"),
+    ("add", "f:Observation/f:code", "", '<f:text value="z"/>'),
+    ("add", "f:Observation/f:note", ' pos="before"', '<f:note><f:text value="q"/></f:note>'),
+    ("remove", "f:Observation/f:note", "", ""),
+]
+
+
 @st.composite
 def json_patches(draw: Draw) -> tuple[str, bytes]:
     pointer = st.one_of(st.sampled_from(POINTERS), text)
-    steps = [
-        {"op": draw(st.sampled_from(ACTS)), "path": draw(pointer)}
-        | draw(st.fixed_dictionaries({}, optional={"from": pointer, "value": odd}))
-        for _ in range(draw(st.integers(0, 4)))
-    ]
-    return PATCH, draw(as_json(draw(changed(steps)) if draw(st.booleans()) else steps))
+    any_ = st.fixed_dictionaries(
+        {"op": st.sampled_from(ACTS), "path": pointer}, optional={"from": pointer, "value": odd}
+    )
+    steps = draw(st.lists(st.one_of(st.sampled_from(STEPS), any_), min_size=1, max_size=3))
+    return PATCH, draw(as_json(draw(changed(steps)) if draw(rarely(6)) else steps))
 
 
 @st.composite
 def xml_patches(draw: Draw) -> tuple[str, bytes]:
     steps = ""
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.integers(1, 3))):
         name = draw(st.sampled_from(ACTS))
-        where = draw(st.one_of(st.sampled_from(SELECTORS), text))
+        where = draw(st.one_of(st.sampled_from(SELECTORS), printable))
         more = draw(st.sampled_from(XML_MORE))
-        inner = draw(st.one_of(st.sampled_from(XML_INNER), text.map(escape)))
+        inner = draw(st.one_of(st.sampled_from(XML_INNER), printable.map(escape)))
+        if draw(st.booleans()):
+            name, where, more, inner = draw(st.sampled_from(XML_STEPS))
         steps += f"<{name} sel={quoteattr(where)}{more}>{inner}</{name}>"
     return XML_PATCH, f'<diff xmlns:f="http://hl7.org/fhir">{steps}</diff>'.encode()
 
@@ -118,6 +148,21 @@ XML_INNER = ["", "final", '<note xmlns="http://hl7.org/fhir"><text value="z"/></
              '<f:status value="amended"/>', "<!-- c -->", "a<b/>c"]  # fmt: skip
 
 
+CODING = {"name": "path", "valueString": "Observation.code.coding"}
+PARTS = [
+    [{"name": "type", "valueCode": "replace"},
+     {"name": "path", "valueString": "Observation.status"},
+     {"name": "value", "valueCode": "amended"}],
+    [{"name": "type", "valueCode": "add"}, {"name": "path", "valueString": "Observation"},
+     {"name": "name", "valueString": "note"},
+     {"name": "value", "valueAnnotation": {"text": "z"}}],
+    [{"name": "type", "valueCode": "delete"},
+     {"name": "path", "valueString": "Observation.note.first()"}],
+    [{"name": "type", "valueCode": "insert"}, CODING,
+     {"name": "index", "valueInteger": 0}, {"name": "value", "valueCoding": {"code": "y"}}],
+    [{"name": "type", "valueCode": "move"}, CODING,
+     {"name": "source", "valueInteger": 0}, {"name": "destination", "valueInteger": 0}],
+]  # fmt: skip
 KINDS_OF_VALUE = ["valueString", "valueCode", "valueInteger", "valueCodeableConcept", "valueUri",
                   "valueMeta", "valueDate", "valueId", "part", "resource", "x"]  # fmt: skip
 
@@ -125,7 +170,10 @@ KINDS_OF_VALUE = ["valueString", "valueCode", "valueInteger", "valueCodeableConc
 @st.composite
 def fhirpath_patches(draw: Draw) -> tuple[str, bytes]:
     operations = []
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            operations.append({"name": "operation", "part": draw(st.sampled_from(PARTS))})
+            continue
         parts: list[Any] = [
             {"name": "type", "valueCode": draw(st.sampled_from(ACTS))},
             {"name": "path", "valueString": draw(st.one_of(st.sampled_from(PATHS), text))},
@@ -162,8 +210,9 @@ def operations(draw: Draw, ids: dict[str, str]) -> Request:
     values = st.sampled_from(["a", "2024", "x", "Patient", "1"])
     pairs = draw(st.lists(st.tuples(st.sampled_from(taken), values), max_size=2))
     asked = "&".join("=".join(pair) for pair in pairs)
-    method = draw(st.sampled_from(["GET", "POST", "POST"]))
+    method = draw(st.sampled_from([*operation.methods, "POST", *operation.methods, "GET"]))
     media = draw(st.sampled_from([JSON, JSON, JSON, XML, FORM]))
-    data = {JSON: as_json(body), XML: as_xml(body)}.get(media, query("Patient").map(str.encode))
+    good = draw(st.sampled_from(seeds()))
+    data = {JSON: as_json(body), XML: as_xml(good)}.get(media, query("Patient").map(str.encode))
     return Request(method, path, asked, draw(data) if method == "POST" else b"",
                    {"content_type": media} | draw(headers()))  # fmt: skip

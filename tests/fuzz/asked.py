@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fhir_server.interactions.operations.table import OPERATIONS
 from fhir_server.interactions.routes import ROUTES
 from profiles.definitions import r4
-from tests.fuzz.chance import Draw, text
+from tests.fuzz.chance import Draw, rarely, text
 from tests.web.valid import FORM, JSON, PATCH, XML
 
 XML_PATCH = "application/xml-patch+xml"
@@ -89,7 +89,8 @@ def names(type_: str) -> tuple[str, ...]:
 @st.composite
 def headers(draw: Draw, *always: str) -> dict[str, str]:
     """Some headers, `always` among them, with values of their own or any."""
-    chosen = draw(st.lists(st.sampled_from(sorted(HEADERS)), max_size=3))
+    some = st.lists(st.sampled_from(sorted(HEADERS)), max_size=3)
+    chosen = draw(some) if draw(rarely(3)) else []
     return {
         name: draw(st.one_of(st.sampled_from(HEADERS[name]), latin)) for name in (*always, *chosen)
     }
@@ -101,7 +102,7 @@ def parameter(draw: Draw, type_: str) -> str:
     pool = RESULTS.get(name, VALUES)
     value = draw(st.one_of(st.sampled_from(pool), st.sampled_from(VALUES), text))
     name += draw(st.sampled_from(MODIFIERS))
-    if draw(st.integers(0, 9)) == 0:
+    if draw(rarely(10)):
         return f"{name}={value}".encode(errors="surrogatepass").decode("latin-1")
     return f"{quote(name, ':')}={quote(value, safe=draw(st.sampled_from(['', '|,$:/'])))}"
 
@@ -119,7 +120,7 @@ def place(draw: Draw, pattern: str, ids: dict[str, str]) -> str:
         "[type]": [type_], "[id]": [*[known] * 10, *IDS], "[vid]": VERSIONS,
     }  # fmt: skip
     parts = [draw(st.sampled_from(pools.get(part, [part]))) for part in pattern.split("/")]
-    if draw(st.integers(0, 9)) == 0:
+    if draw(rarely(10)):
         parts.append(draw(st.sampled_from([*IDS, *TYPES, "*"])))
     return encoded("/".join(parts))
 

@@ -5,7 +5,8 @@ https://hypothesis.readthedocs.io/en/latest/reference/strategies.html
 
 import json
 import re
-from functools import cache
+from copy import deepcopy
+from functools import cache, lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -31,9 +32,17 @@ DEEP = [10, 60, 99, 100, 101, 400]
 TAG = re.compile(r"(<[^>]*>)")
 SMALL = 5000  # bytes
 
+
+def rarely(times: int) -> st.SearchStrategy[bool]:
+    """True about once in so many times; Hypothesis likes the ends of a range, so it is the middle.
+    """
+    return st.integers(0, times - 1).map(lambda number: number == times // 2)
+
+
 text = st.text(st.characters(codec="utf-8"), max_size=12)
+printable = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12)
 odd = st.one_of(
-    st.sampled_from(ODD),
+    st.sampled_from(ODD).map(deepcopy),
     text,
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
@@ -74,7 +83,7 @@ def changed(draw: Draw, resource: Any) -> Any:
     """The content with up to four things wrong."""
     value = json.loads(json.dumps(resource))
     for _ in range(draw(st.integers(0, 4))):
-        places = [(holder, name) for holder, name in _places(value)]
+        places = [place for place in _places(value) if place[1] != "resourceType"]
         if not places:
             return value
         holder, name = places[draw(st.integers(0, len(places) - 1))]
@@ -118,7 +127,7 @@ def as_json(draw: Draw, value: Any) -> bytes:
 @st.composite
 def spoiled(draw: Draw, data: bytes) -> bytes:
     """Bytes, one time in six with some of them amiss."""
-    if draw(st.integers(0, 5)):
+    if not draw(rarely(6)):
         return data
     place, length = draw(st.integers(0, len(data))), draw(st.integers(1, 12))
     put = draw(st.sampled_from([b"", data[place : place + length] * 2, *BYTES]))
@@ -126,12 +135,9 @@ def spoiled(draw: Draw, data: bytes) -> bytes:
 
 
 @st.composite
-def as_xml(draw: Draw, value: Any) -> bytes:
-    """Its XML, with up to three tags or texts amiss."""
-    try:
-        parts = TAG.split(xml_format.write(json_format.read(json.dumps(value))).decode())
-    except Exception:  # what cannot be written as XML: as it is, and it is no XML either
-        return draw(as_json(value))
+def as_xml(draw: Draw, resource: Any) -> bytes:
+    """The XML of a resource, with up to three tags or texts amiss."""
+    parts = TAG.split(_written(json.dumps(resource)))
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(parts) - 1))
         put = draw(st.one_of(st.sampled_from(XML_ODD), text))
@@ -150,6 +156,14 @@ def as_xml(draw: Draw, value: Any) -> bytes:
                 del parts[place]
                 parts = parts or [""]
     return draw(spoiled("".join(parts).encode(errors="surrogatepass")))
+
+
+@lru_cache(maxsize=256)
+def _written(resource: str) -> str:
+    try:
+        return xml_format.write(json_format.read(resource.encode())).decode()
+    except Exception:  # not valid, and nothing to write: as it is, and it is no XML either
+        return resource
 
 
 XML_ODD = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fhir_server.interactions.operations.table import OPERATIONS
 from tests.fuzz import asked
 from tests.fuzz.acts import bundles, operations, patches
-from tests.fuzz.chance import Draw, as_json, as_xml, changed, seeds
+from tests.fuzz.chance import Draw, as_json, as_xml, changed, rarely, seeds
 from tests.fuzz.examine import Examiner
 from tests.fuzz.scale import SEED, share
 from tests.web.mutants import mutant
@@ -26,8 +26,8 @@ def resources(draw: Draw, ids: Ids) -> Request:
     """A resource with something wrong, created, updated or validated, in JSON or XML."""
     resource = draw(st.sampled_from(seeds()))
     type_ = resource["resourceType"]
-    value, media = draw(changed(resource)), draw(st.sampled_from([JSON, JSON, XML]))
-    body = draw(as_json(value) if media == JSON else as_xml(value))
+    media = draw(st.sampled_from([JSON, JSON, XML]))
+    body = draw(as_json(draw(changed(resource))) if media == JSON else as_xml(resource))
     method, path = draw(st.sampled_from([
         ("POST", type_), ("POST", type_), ("PUT", f"{type_}/{ids.get(type_, 'a')}"),
         ("PUT", f"{type_}/{resource.get('id', 'a')}"), ("POST", f"{type_}/$validate"),
@@ -55,7 +55,7 @@ def searches(draw: Draw, ids: Ids) -> Request:
         query = f"patient={ids['Patient']}&{query}".strip("&")
     path = draw(st.sampled_from([type_, type_, "", f"Patient/{ids['Patient']}/{type_}",
                                  f"Patient/{ids['Patient']}/*"]))  # fmt: skip
-    if draw(st.integers(0, 3)):
+    if not draw(rarely(4)):
         return Request("GET", path, query, headers=headers)
     form = query.encode(errors="replace")
     return Request("POST", f"{path}/_search".strip("/"), "", form, {"content_type": FORM} | headers)
@@ -67,7 +67,7 @@ def reads(draw: Draw, ids: Ids) -> Request:
     type_ = draw(st.sampled_from(sorted(ids)))
     path = draw(st.sampled_from(["{}", "{}", "{}/_history", "{}/_history/1", "{}/_history/2"]))
     path = path.format(f"{type_}/{ids[type_]}")
-    if draw(st.integers(0, 5)) == 0:
+    if draw(rarely(6)):
         path = draw(st.sampled_from(["_history", f"{type_}/_history", "metadata"]))
     names = ["accept", "if_none_match", "if_modified_since", "range"]
     always = draw(st.lists(st.sampled_from(names), max_size=2))

@@ -3,6 +3,7 @@ https://docs.kernel.org/filesystems/proc.html
 """
 
 from dataclasses import dataclass
+from http.client import InvalidURL
 from pathlib import Path
 from random import Random
 
@@ -37,7 +38,7 @@ class OverTheWire(Examiner):
     def _asked(self, request: Request, who: Person | None) -> tuple[Answer, float]:
         try:
             answer, took = super()._asked(request, who)
-        except ValueError as problem:
+        except (ValueError, InvalidURL) as problem:
             raise NoHttp from problem
         if answer.status == 400 and "Content-Type" not in answer.headers:
             raise NoHttp

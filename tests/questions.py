@@ -86,6 +86,17 @@ def searches(script: Script) -> Iterator[str]:
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
+    for query in (
+        f"Patient?_has:DocumentReference:patient:security-label={MASKED}",
+        "Patient?_has:DocumentReference:subject:status=superseded",
+        "Patient?_has:DocumentReference:patient:_has:List:item:status=current",
+        f"Practitioner?_has:DocumentReference:author:security-label={MASKED}",
+        "DocumentReference?_has:List:item:status=current",
+        "DocumentReference?_has:DocumentReference:relatesto:status=current",
+        "Patient?_has:List:patient:item:missing=false", "?_has:List:patient:status=current",
+        "List?patient._has:DocumentReference:patient:status=superseded",
+    ):  # fmt: skip
+        yield query
 
 
 def histories(script: Script) -> Iterator[str]:
@@ -118,6 +129,9 @@ def ways_to(document: Document) -> Iterator[str]:
     yield f"DocumentReference?relatesto={id_}"
     yield f"DocumentReference?relatesto:DocumentReference.identifier={document.unique}"
     yield f"Consent?data={address}"
+    yield f"Patient?_has:DocumentReference:patient:identifier={URI}|{document.unique}"
+    yield f"Patient?_has:DocumentReference:patient:_id={id_}"
+    yield f"Patient?_has:List:patient:item={address}"
 
 
 def writes(document: Document) -> Iterator[Question]:

@@ -1,6 +1,7 @@
-"""One parameter of a query string into a Criterion: modifiers, alternatives, chains.
+"""One parameter of a query string into a Criterion: modifiers, alternatives, chains, `_has`.
 
-https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/R4/search.html#chaining
+https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/R4/search.html#chaining,
+https://hl7.org/fhir/R4/search.html#has
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from fhir_server.search.query import (
     HasKey,
     IdIs,
     Leads,
+    LedBy,
     Not,
     Nothing,
     UpdatedIs,
@@ -27,8 +29,9 @@ from profiles.definitions import r4
 
 MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
 MAX_PARTS = 50  # parameters of a query and steps of their chains; to plan n joins takes about n³
-MAX_STEPS = 5  # of one chain
+MAX_STEPS = 5  # of one chain, forwards and by `_has`
 MAX_WAYS = 1_000  # types that the chains of one query may pass through
+HAS = "_has:"
 
 
 def all_of(parts: Iterable[Criterion]) -> Criterion:
@@ -53,6 +56,8 @@ class Criteria:
         `name` may have a modifier and a chain; `value` is not empty and still has its escapes.
         BadRequest as `parse`.
         """
+        if name.startswith(HAS):
+            return self.has(type_, name, value)
         head, dot, rest = name.partition(".")
         code, _, modifier = head.partition(":")
         if code in COLUMNS:
@@ -85,8 +90,7 @@ class Criteria:
             return None
         if modifier and not leads_to(parameter, modifier):
             refuse_modifier(parameter.code, modifier)
-        if rest.count(".") + 2 > MAX_STEPS:
-            raise BadRequest(f"a chain has at most {MAX_STEPS} steps", code="too-costly")
+        self.check_steps(rest)
         ways = []
         for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
             self.count_way()
@@ -95,9 +99,28 @@ class Criteria:
                 ways.append(Leads(parameter.number, (type_,), to))
         return any_of(ways) if ways else None
 
+    def has(self, type_: str, name: str, value: str) -> Criterion | None:
+        """`_has:Type:reference:parameter`: what refers to it; None where nothing can, so."""
+        _, source, code, *rest = name.split(":", 3) + [""] * 3
+        if not (code and rest[0]):
+            raise BadRequest(f"`{name[:100]}` is not `{HAS}Type:reference:parameter`", code="value")
+        if not r4().is_resource(source):
+            raise BadRequest(f"`{HAS}{source[:100]}` is no resource type", code="value")
+        self.check_steps(rest[0])
+        parameter = parameters(source).get(code)
+        if parameter is None or parameter.type != "reference" or not leads_to(parameter, type_):
+            return None
+        self.count_way()
+        to = self.read(source, rest[0], value)
+        return None if to is None else LedBy(source, parameter.number, type_, to)
+
+    def check_steps(self, rest: str) -> None:
+        if steps(rest) + 1 > MAX_STEPS:
+            raise BadRequest(f"a chain has at most {MAX_STEPS} steps", code="too-costly")
+
     def count(self, code: str, value: str) -> None:
         """Refuse one parameter more when the query would be too much with it."""
-        self.parts += 1 + code.count(".")
+        self.parts += steps(code)
         if self.parts > MAX_PARTS:
             text = f"a search has {MAX_PARTS} parameters and steps at most: `{code[:100]}`"
             raise BadRequest(text, code="too-costly")
@@ -113,6 +136,11 @@ class Criteria:
                 f"chains pass through at most {MAX_WAYS} types: name them, as in `subject:Patient`"
             )
             raise BadRequest(text, code="too-costly")
+
+
+def steps(name: str) -> int:
+    """How many resources a parameter with chains and `_has` passes through, its own among them."""
+    return 1 + name.count(".") + name.count(HAS)
 
 
 def alternatives(code: str, value: str) -> list[str]:

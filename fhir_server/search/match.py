@@ -28,12 +28,11 @@ from fhir_server.search.query import (
 
 Found = tuple[Index, str, int]  # its rows, its id, its meta.lastUpdated in ms since 1970 UTC
 Follow = Callable[[str, str], Found | None]  # type and id: the resource, if it may be seen
-Leading = Callable[
-    [str, int, str], Iterable[Found]
-]  # resources of a type that refer by a parameter to an id
+# resources of a type that refer by a parameter to a type and id
+Leading = Callable[[str, int, str, str], Iterable[Found]]
 
 
-def nobody(type_: str, parameter: int, id_: str) -> Iterable[Found]:
+def nobody(type_: str, parameter: int, target: str, id_: str) -> Iterable[Found]:
     return ()
 
 
@@ -73,10 +72,9 @@ def _meets(criterion: Criterion, it: Found, follow: Follow, leading: Leading) ->
             return holds(prefix, (updated, updated + 1), (low, high))
         case Leads():
             return _leads(criterion, index, follow, leading)
-        case LedBy(type_, parameter, to):
-            return any(
-                _meets(to, other, follow, leading) for other in leading(type_, parameter, id_)
-            )
+        case LedBy(type_, parameter, target, to):
+            others = leading(type_, parameter, target, id_)
+            return any(_meets(to, other, follow, leading) for other in others)
         case AllOf(parts):
             return all(_meets(part, it, follow, leading) for part in parts)
         case AnyOf(parts):

@@ -59,7 +59,8 @@ WORDS = {"DocumentReference": ("relation", "relationship")}
 
 def telling(type_: str, pairs: Sequence[Pair]) -> str:
     """The first parameter or sort key that would match by an item its reader may not be shown, or
-    "": `:missing`, `:identifier`, the code of a relation, any of these at the end of a chain.
+    "": `:missing`, `:identifier`, the code of a relation, any of these at the end of a chain or of
+    `_has`.
     """
     for name, value in pairs:
         if name == "_sort":
@@ -72,12 +73,24 @@ def telling(type_: str, pairs: Sequence[Pair]) -> str:
 
 
 def _tells(type_: str, name: str) -> bool:
-    *chain, last = name.split(".")
+    last = _last(name)
     code, _, modifier = last.partition(":")
-    if not chain:
+    if last == name:
         by_item = code == ITEMS.get(type_) and modifier in ("missing", "identifier")
         return by_item or code in WORDS.get(type_, ())
     return code in ITEMS.values() or any(code in words for words in WORDS.values())
+
+
+def _last(name: str) -> str:
+    """What is asked at the end of chains and `_has`."""
+    while True:
+        if name.startswith("_has:"):
+            rest = name.split(":", 3)[3:]
+        else:
+            rest = name.split(".", 1)[1:]
+        if not rest:
+            return name
+        name = rest[0]
 
 
 NOBODY = "-"  # reads like an id, and is none that this server gives

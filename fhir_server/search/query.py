@@ -80,10 +80,13 @@ class Leads:
 
 @dataclass(frozen=True, slots=True)
 class LedBy:
-    """A `type_` that meets `to` leads to it by `parameter`, a number of that type's: `_has`."""
+    """A `type_` that meets `to` leads to it, which is a `target`, by `parameter`, a number of
+    `type_`: `_has`.
+    """
 
     type_: str
     parameter: int
+    target: str
     to: "Criterion"
 
 

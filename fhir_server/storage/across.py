@@ -90,7 +90,7 @@ def _statement(rows: Rows, parts: Sequence[Part], last: list[Any], count: int) -
 def _branch(rows: Rows, part: Part) -> str:
     minimal = part.types == ("Patient",) and rows.confined and is_professional(rows.shape)
     seen = rows.visible("d", part.types[0], minimal=minimal)
-    asked = Compiler(rows).where(part.where, "d", part.types[0])
+    asked = Compiler(rows).where(part.where, "d")
     inside = ", ".join(f"'{type_}'" for type_ in part.types)
     rules = "''" if rows.confined else seen.rules
     return (

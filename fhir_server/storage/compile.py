@@ -61,7 +61,7 @@ class Compiler:
         self.narrow = rows.confined
         self.aliases = 0
 
-    def where(self, criterion: Criterion, alias: str, type_: str) -> str:
+    def where(self, criterion: Criterion, alias: str) -> str:
         match criterion:
             case HasKey(keys):
                 return self._has_key(keys, alias)
@@ -79,21 +79,21 @@ class Compiler:
                 return self._bounded(prefix, low, high, bounds)
             case Leads(parameter, types, to):
                 return self._leads(parameter, types, to, alias)
-            case LedBy(source, parameter, to):
-                return self._led_by(source, parameter, to, alias, type_)
+            case LedBy():
+                return self._led_by(criterion, alias)
             case AllOf(parts):
-                return self._joined(" AND ", parts, alias, type_) or "1 = 1"
+                return self._joined(" AND ", parts, alias) or "1 = 1"
             case AnyOf(parts):
-                return self._joined(" OR ", parts, alias, type_) or "1 = 0"
+                return self._joined(" OR ", parts, alias) or "1 = 0"
             case Not(part):
-                return f"NOT ({self.where(part, alias, type_)})"
+                return f"NOT ({self.where(part, alias)})"
             case Nothing():
                 return "1 = 0"
             case _:
                 assert_never(criterion)
 
-    def _joined(self, word: str, parts: tuple[Criterion, ...], alias: str, type_: str) -> str:
-        return joined(word, [self.where(part, alias, type_) for part in parts])
+    def _joined(self, word: str, parts: tuple[Criterion, ...], alias: str) -> str:
+        return joined(word, [self.where(part, alias) for part in parts])
 
     def _has_key(self, keys: tuple[int, ...], alias: str) -> str:
         if self.rows.postgres:
@@ -139,7 +139,7 @@ class Compiler:
             target = self._alias()
             known = type_ == "Patient" and isinstance(to, HasKey) and set(to.keys) <= self.identity
             seen = self.rows.visible(target, type_, minimal=known)
-            inner = self.where(to, target, type_)
+            inner = self.where(to, target)
             # SQLite keeps this order: from the target, of which there are few, to who refers to it.
             then = "," if self.rows.postgres else " CROSS JOIN"
             steps.append(
@@ -151,16 +151,14 @@ class Compiler:
             )
         return joined(" OR ", steps) or "1 = 0"
 
-    def _led_by(
-        self, source_type: str, parameter: int, to: Criterion, alias: str, type_: str
-    ) -> str:
-        number, source = self.rows.add("par", parameter), self._alias()
-        seen = self.rows.visible(source, source_type)
-        inner = self.where(to, source, source_type)
+    def _led_by(self, asked: LedBy, alias: str) -> str:
+        number, source = self.rows.add("par", asked.parameter), self._alias()
+        seen = self.rows.visible(source, asked.type_)
+        inner = self.where(asked.to, source)
         return (
             f"{alias}.id IN (SELECT {source}_f.target_id FROM {seen.source}, reference {source}_f"
-            f" WHERE {source}.type = '{source_type}' AND NOT {source}.deleted AND {seen.where} "
+            f" WHERE {source}.type = '{asked.type_}' AND NOT {source}.deleted AND {seen.where} "
             f"AND {inner}"
             f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "
-            f"{source}_f.target_type = '{type_}')"
+            f"{source}_f.target_type = '{asked.target}')"
         )

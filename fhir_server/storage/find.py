@@ -11,6 +11,7 @@ from typing import Any
 
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.keys import key, number
+from fhir_server.search.parse import RESULT
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Row, Session
@@ -98,7 +99,7 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
         isinstance(query.where, AllOf)
         and all(isinstance(part, HasKey) for part in query.where.parts)
     )
-    names = {name for name, _ in query.used if not name.startswith("_")}
+    names = {name for name, _ in query.used if name not in RESULT}
     exact = rows.named.identifiers and all(
         i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers
     )
@@ -132,7 +133,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     type_ = query.type_
     minimal = is_by_identity(query, rows)
     seen = rows.visible("d", type_, minimal=minimal)
-    criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d", type_)
+    criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d")
     source, of_type = _begin(seen, query, rows)
     # A Patient known by his identity alone is not sorted by what is hidden of him.
     keys = _keys(() if minimal else query.sort, rows)

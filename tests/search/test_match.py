@@ -68,7 +68,7 @@ def meets(criterion: Criterion) -> bool:
         (Leads(7, ("Patient",), UpdatedIs("eq", 5, 6)), True),
         (Leads(7, ("Group",), EVERYTHING), False),
         (Leads(8, ("Group",), EVERYTHING), False),
-        (LedBy("Consent", 9, EVERYTHING), False),
+        (LedBy("Consent", 9, "Patient", EVERYTHING), False),
         (EVERYTHING, True),
         (AllOf((HasKey((1,)), IdIs(("y",)))), False),
         (AnyOf(()), False),
@@ -83,17 +83,20 @@ def test_each_criterion_is_met_or_not(criterion: Criterion, expected: bool) -> N
 
 
 def test_who_refers_to_it_is_asked_of_the_caller() -> None:
-    def leading(type_: str, parameter: int, id_: str) -> list[Found]:
-        return [(TARGET, "c", 1)] if (type_, parameter, id_) == ("Consent", 9, "x") else []
+    def leading(type_: str, parameter: int, target: str, id_: str) -> list[Found]:
+        return [(TARGET, "c", 1)] if (type_, parameter, target, id_) == asked else []
+
+    asked = ("Consent", 9, "Patient", "x")
 
     def met(criterion: Criterion) -> bool:
         return matches(
             criterion, INDEX, id_="x", updated=0, follow=lambda *_: None, leading=leading
         )
 
-    assert met(LedBy("Consent", 9, HasKey((3,))))
-    assert not met(LedBy("Consent", 9, HasKey((1,))))
-    assert not met(LedBy("Consent", 8, HasKey((3,))))
+    assert met(LedBy("Consent", 9, "Patient", HasKey((3,))))
+    assert not met(LedBy("Consent", 9, "Patient", HasKey((1,))))
+    assert not met(LedBy("Consent", 9, "Group", HasKey((3,))))
+    assert not met(LedBy("Consent", 8, "Patient", HasKey((3,))))
 
 
 criteria = st.recursive(

@@ -24,7 +24,7 @@ from fhir_server.search.extract import Index, extract
 from fhir_server.search.match import Found, matches
 from fhir_server.search.parameters import parameters
 from fhir_server.search.parse import parse
-from fhir_server.search.query import Criterion, LedBy, Not, Query
+from fhir_server.search.query import Criterion, Not, Query
 from fhir_server.storage import migrate, write
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Database
@@ -207,10 +207,10 @@ class Stored:
     def follow(self, type_: str, id_: str) -> Found | None:
         return self.found.get((type_, id_))
 
-    def leading(self, type_: str, parameter: int, id_: str) -> Iterator[Found]:
+    def leading(self, type_: str, parameter: int, target: str, id_: str) -> Iterator[Found]:
         for (found_type, _), found in self.found.items():
             rows = found[0].references
-            if found_type == type_ and any(p == parameter and i == id_ for p, _, i in rows):
+            if found_type == type_ and (parameter, target, id_) in rows:
                 yield found
 
 
@@ -235,21 +235,17 @@ class Asker:
         type_ = self.one(TYPES)
         pairs = [self.pair(type_) for _ in range(self.one((1, 1, 1, 2, 2, 3)))]
         found = parse(type_, pairs, base=BASE, now=NOW, page_size=500, max_page=500, strict=True)
-        return replace(found, where=self.wrapped(found.where, type_))
+        return replace(found, where=self.wrapped(found.where))
 
-    def wrapped(self, where: Criterion, type_: str) -> Criterion:
-        """Now and then what no query string says yet: the negation, and `_has`."""
-        how = self.random.random()
-        if how < 0.08:
-            return Not(where)
-        if how < 0.16 and type_ in LEADING:
-            source, _, code = self.one(LEADING[type_]).partition(".")
-            pairs = [self.pair(source)]
-            inner = parse(source, pairs, base=BASE, now=NOW, page_size=1, max_page=1)
-            return LedBy(source, parameters(source)[code].number, inner.where)
-        return where
+    def wrapped(self, where: Criterion) -> Criterion:
+        """Now and then what no query string says: the negation."""
+        return Not(where) if self.random.random() < 0.08 else where
 
     def pair(self, type_: str, depth: int = 2) -> tuple[str, str]:
+        if depth and type_ in LEADING and self.random.random() < 0.1:
+            source, _, code = self.one(LEADING[type_]).partition(".")
+            name, value = self.pair(source, depth - 1)
+            return f"_has:{source}:{code}:{name}", value
         code = self.one([*ASKED[type_].split(), "_id", "_lastUpdated"])
         if self.random.random() < 0.1:
             return f"{code}:missing", self.one(("true", "false"))

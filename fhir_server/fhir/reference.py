@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from profiles.definitions import r4
+
 # The types of documents, their lists and their bytes: what a policy hides row by row.
 DOCUMENTS = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
 
@@ -107,12 +109,15 @@ def write(reference: Reference, *, base: str = "") -> str:
 
 
 def elements(value: Any) -> Iterator[dict[str, Any]]:
-    """Every Reference element below `value`, in document order."""
+    """Every Reference element below `value`, in document order, but for those of the entries of a
+    Bundle: they lead to each other (https://hl7.org/fhir/R4/bundle.html#references).
+    """
     if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
             yield value
-        for item in value.values():
-            yield from elements(item)
+        for name, item in value.items():
+            if name != "entry" or value.get("resourceType") != "Bundle":
+                yield from elements(item)
     elif isinstance(value, list):
         for item in value:
             yield from elements(item)
@@ -125,3 +130,21 @@ def texts(resource: Mapping[str, Any]) -> Iterator[str]:
     if resource["resourceType"] == "DocumentReference":
         for content in resource.get("content", ()):
             yield content.get("attachment", {}).get("url", "")
+
+
+def place_of(text: str, resource: Mapping[str, Any]) -> str:
+    """Where a text of `texts` stands in the resource, as FHIRPath; "" where it does not."""
+    waiting = [(resource["resourceType"], resource["resourceType"], resource)]
+    for path, type_, value in waiting:
+        if isinstance(value, list):
+            waiting += [(f"{path}[{n}]", type_, item) for n, item in enumerate(value)]
+        elif isinstance(value, Mapping):
+            members = r4().types[value.get("resourceType", type_)].members
+            waiting += [
+                (f"{path}.{members[name][0].name}", members[name][1], item)
+                for name, item in value.items()
+                if name in members
+            ]
+        elif value == text and path.endswith((".reference", ".url")):
+            return path
+    return ""

@@ -85,11 +85,9 @@ def exactly_one(type_: str, text: str, stored: Writing, context: Context) -> Ver
 def references(resource: Resource, *, base: str, policed: bool) -> Iterator[tuple[str, str]]:
     """The references by search in a resource: text and type, each once.
 
-    Not those inside a stored Bundle, which are its own. With the policy on a subject named by INS
-    is storage's: whose record it is is asked before anything may be read there.
+    With the policy on a subject named by INS is storage's: whose record it is is asked before
+    anything may be read there.
     """
-    if resource["resourceType"] == "Bundle":
-        return
     for text in dict.fromkeys(found["reference"] for found in elements(resource)):
         if "?" not in text or (policed and conditional_patient(text)):
             continue
@@ -112,7 +110,7 @@ def resolved(resource: Resource, stored: Writing, context: Context) -> dict[str,
     for text, type_ in wanted:
         address = target(text, type_, stored, context)
         if address is None:
-            raise nothing_there(text)
+            raise nothing_there(text, resource)
         found[text] = address
     return pointed(resource, found) if found else None
 

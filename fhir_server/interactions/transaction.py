@@ -201,7 +201,7 @@ class Transaction(Desk):
             later = [entry for entry in waiting if entry.place in missing]
             if len(later) == len(waiting):
                 with of(later[0]):
-                    raise nothing_there(missing[later[0].place])
+                    raise nothing_there(missing[later[0].place], later[0].resource)
             waiting = later
         for (type_, text), (address, entry) in found.items():
             with of(entry):

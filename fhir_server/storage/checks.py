@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
-from fhir_server.fhir.reference import DOCUMENTS, texts
+from fhir_server.fhir.reference import DOCUMENTS, place_of, texts
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
@@ -153,10 +153,14 @@ class Checking(Repository):
         document["subject"] = subject | {"reference": f"Patient/{standing.patient}"}
 
     def _check(
-        self, resource: Mapping[str, Any], record: int, before: Mapping[str, Any] | None = None
+        self,
+        resource: Mapping[str, Any],
+        id_: str,
+        record: int,
+        before: Mapping[str, Any] | None = None,
     ) -> None:
-        """Labels that can be, consents that can be honoured, references that lead somewhere; those
-        of the version `before` have been looked at.
+        """Labels that can be, consents that can be honoured, references that lead somewhere (as to
+        itself, `id_`); those of the version `before` have been looked at.
         """
         if resource["resourceType"] == "Consent" and self.house.rules:
             self._check_consent(resource, record)
@@ -167,7 +171,7 @@ class Checking(Repository):
                     problem, code="code-invalid", expression="DocumentReference.securityLabel"
                 )
         if self.enforce:
-            self._check_references(resource, before)
+            self._check_references(resource, id_, before)
 
     def _check_consent(self, consent: Mapping[str, Any], record: int) -> None:
         """A denial must name somebody we recognise, and never the attending doctor (R041)."""
@@ -218,7 +222,7 @@ class Checking(Repository):
                 )
 
     def _check_references(
-        self, resource: Mapping[str, Any], before: Mapping[str, Any] | None
+        self, resource: Mapping[str, Any], id_: str, before: Mapping[str, Any] | None
     ) -> None:
         known = set(texts(before)) if before else set[str]()
         wanted = {
@@ -226,9 +230,9 @@ class Checking(Repository):
             for text in texts(resource)
             if text not in known and (target := local(text, self.house.base)) is not None
         }
-        unknown = set(wanted) - self.created
+        unknown = set(wanted) - self.created - {(resource["resourceType"], id_)}
         for address in sorted(unknown - self.visible(unknown)):
-            raise nothing_there(wanted[address])
+            raise nothing_there(wanted[address], resource)
 
     def settle(self, *addresses: tuple[str, str]) -> None:
         """At the end of a request: Conflict when what it deleted (of it these alone, or all) is
@@ -260,10 +264,14 @@ class Checking(Repository):
             self.session.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
 
 
-def nothing_there(reference: str) -> FhirError:
-    """A reference to what does not exist, or not for this caller: one wording (contract 7)."""
+def nothing_there(reference: str, resource: Mapping[str, Any] | None = None) -> FhirError:
+    """A reference (of `resource`) to what does not exist, or not for this caller: one wording
+    (contract 7).
+    """
     return Unprocessable(
-        f"`{reference[:100]}` leads to nothing that can be referred to", code="not-found"
+        f"`{reference[:100]}` leads to nothing that can be referred to",
+        code="not-found",
+        expression=place_of(reference, resource) if resource else "",
     )
 
 
@@ -272,5 +280,5 @@ def leads_nowhere(resource: Mapping[str, Any], type_: str) -> FhirError:
         reference = resource.get(name, {})
         text = reference.get("reference") or reference.get("identifier", {}).get("value")
         if text:
-            return nothing_there(str(text))
+            return nothing_there(str(text), resource)
     return nothing_there(type_)

@@ -78,7 +78,7 @@ class Writing(Checking):
             resource, index = literal, extract(literal, base=self.house.base)
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
-        self._check(resource, standing.record)
+        self._check(resource, id_, standing.record)
         self._check_bytes(resource)
         if type_ == "Patient":
             self._check_holder(resource, 0)
@@ -111,7 +111,7 @@ class Writing(Checking):
             self._declare_again(old, draft.resource, standing)
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
-        self._check(resource, standing.record, before=shown)
+        self._check(resource, current.id_, standing.record, before=shown)
         if draft.type_ == "Patient":
             self._check_holder(resource, standing.record)
         if shown != old:

@@ -157,14 +157,43 @@ def test_a_resource_goes_to_the_address_of_its_type(plain: House) -> None:
         assert (answer.status, answer.json["issue"][0]["code"]) == (400, "invalid")
 
 
-def test_a_reference_leads_to_something_stored(plain: House) -> None:
+@pytest.mark.parametrize("reference", ["Patient/nobody", "Patient?identifier=nobody"])
+def test_a_reference_leads_to_something_stored(plain: House, reference: str) -> None:
+    here = [{"url": "http://a.example", "valueReference": {"reference": reference}}]
     body = {
-        "resourceType": "Observation", "status": "final", "code": {"text": "x"},
-        "subject": {"reference": "Patient/nobody"},
+        "resourceType": "Observation", "status": "final", "code": {"text": "x", "extension": here},
     }  # fmt: skip
     answer = plain.post("Observation", None, body)
-    assert (answer.status, answer.json["issue"][0]["code"]) == (422, "not-found")
-    assert "`Patient/nobody`" in answer.diagnostics
+    (issue,) = answer.json["issue"]
+    assert (answer.status, issue["code"]) == (422, "not-found")
+    assert f"`{reference}`" in answer.diagnostics
+    assert issue["expression"] == ["Observation.code.extension[0].value.reference"]
+
+
+def test_a_resource_may_refer_to_itself(plain: House) -> None:
+    me = {"resourceType": "Patient", "id": "myself",
+          "link": [{"other": {"reference": "Patient/myself"}, "type": "seealso"}]}  # fmt: skip
+    assert plain.call("PUT", "Patient/myself", None, me).status == 201
+    assert plain.call("DELETE", "Patient/myself").status == 204
+    assert plain.call("PUT", "Patient/myself", None, me).status == 201
+
+
+def test_what_is_in_a_bundle_refers_to_what_is_in_it(plain: House) -> None:
+    """https://hl7.org/fhir/R4/bundle.html#references"""
+    patient = stored(plain.post("Patient", None, PATIENT))
+    inside = [
+        {"fullUrl": f"http://a.example/fhir/Basic/{n}", "resource": {
+            "resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": reference}}}
+        for n, reference in enumerate((f"Patient/{patient}", "Patient/nobody"))
+    ]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": inside}
+    assert plain.post("Bundle", None, bundle).status == 201
+    assert plain.call("DELETE", f"Patient/{patient}").status == 204
+    signed = bundle | {"signature": {
+        "type": [{"code": "x"}], "when": "2026-01-01T00:00:00Z",
+        "who": {"reference": "Practitioner/nobody"}}}  # fmt: skip
+    answer = plain.post("Bundle", None, signed)
+    assert answer.json["issue"][0]["expression"] == ["Bundle.signature.who.reference"]
 
 
 @pytest.mark.parametrize(

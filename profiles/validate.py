@@ -82,8 +82,9 @@ class _Walk:
         here = at or (None, name, -1)
         before = self.container, self.contained, self.used, self.entries, self.inside_contained
         if not contained:
-            self.container, self.contained = name, links.types_of_contained(value)
-            self.used = set()
+            self.container, self.contained, self.used = name, {}, set()
+            if "contained" in value:
+                self.contained = links.types_of_contained(value)
         if name == "Bundle":
             self.entries = links.types_of_entries(value)
         self.inside_contained = contained
@@ -197,7 +198,7 @@ class _Walk:
 
     def reference(self, value: Mapping[str, Any], member: Member, at: At) -> None:
         text, named = value.get("reference", ""), value.get("type", "")
-        leads_to = self.entries.get(text) or links.type_of(text)
+        leads_to = (self.entries and self.entries.get(text)) or links.type_of(text)
         if text == "#" and self.inside_contained:
             leads_to = self.container
         elif text.startswith("#"):

@@ -30,7 +30,8 @@ def parameters(**values: Any) -> dict[str, Any]:
 def the_meta(answer: Any) -> dict[str, Any]:
     assert answer.status == 200, answer.body
     assert answer.json["resourceType"] == "Parameters"
-    [member] = answer.json["parameter"]
-    assert member["name"] == "return"
-    found: dict[str, Any] = member.get("valueMeta", {})
-    return found
+    members = answer.json.get("parameter", [])
+    assert all(list(member) == ["name", "valueMeta"] for member in members)
+    found: dict[str, dict[str, Any]] = {one["name"]: one["valueMeta"] for one in members}
+    assert found.keys() <= {"return"}
+    return found.get("return", {})

@@ -117,6 +117,17 @@ def test_I24_what_is_tried_in_a_batch_is_not_done_either(plain: House) -> None:
     assert [entry["response"]["status"][:3] for entry in done] == ["200", "400", "200", "204"]
 
 
+def test_I24_with_mode_profile_the_stored_resource_is_judged(plain: House) -> None:
+    known = "http://hl7.org/fhir/StructureDefinition/Basic"
+    path = f"Basic/{basic(plain)}/$validate?mode=profile&profile="
+    assert issues(plain.get(path + known))[0]["severity"] == "information"
+    assert plain.get(f"{path}http://a.example/p").status == 400
+    loose = plain.get("Basic/$validate?mode=profile")
+    assert (loose.status, loose.json["issue"][0]["code"]) == (400, "value")
+    sent = post(plain, path + known, None, {"resourceType": "Basic", "code": {"text": "x"}})
+    assert (sent.status, sent.json["issue"][0]["code"]) == (400, "invalid")
+
+
 def test_I24_an_instance_must_be_there(plain: House) -> None:
     body = {"resourceType": "Basic", "id": "nobody", "code": {"text": "y"}}
     assert post(plain, "Basic/nobody/$validate?mode=update", None, body).status == 404

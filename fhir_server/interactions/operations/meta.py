@@ -107,7 +107,10 @@ def _detail(route: Route) -> tuple[tuple[str, str], ...]:
 
 
 def _answer(found: Meta, headers: dict[str, str] | None = None) -> Reply:
-    """A Meta is no resource, so that it stands in Parameters."""
-    parameter = {"name": "return"} | ({"valueMeta": found} if found else {})
-    made = {"resourceType": "Parameters", "parameter": [parameter]}
+    """A Meta is no resource, so that it stands in Parameters; one with nothing in it cannot stand
+    anywhere (inv-1 of Parameters, ele-1).
+    """
+    made: Meta = {"resourceType": "Parameters"}
+    if found:
+        made["parameter"] = [{"name": "return", "valueMeta": found}]
     return Reply(200, json_format.write(made), headers or {})

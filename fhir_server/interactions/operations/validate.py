@@ -1,4 +1,5 @@
-"""Would this resource be taken: its structure, and with a mode the whole write, which is undone.
+"""Would this resource be taken: its structure, and with the mode of a write all of that, which is
+undone; with the mode `profile` the stored resource is judged.
 
 https://hl7.org/fhir/R4/resource-operation-validate.html
 
@@ -13,15 +14,17 @@ from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, FhirError, Forbidden, Issue, operation_outcome
 from fhir_server.interactions import write
+from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.body import check_ins, check_understood
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments
 from fhir_server.interactions.routes import Route
+from fhir_server.storage.content import content_of
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.validate import validate as faults_of
 
-MODES = {"type": ("create",), "instance": ("update", "delete")}
+MODES = {"type": ("create",), "instance": ("update", "delete", "profile")}
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 MOST = 500  # issues of one answer
 
@@ -38,7 +41,7 @@ def validate(
     """200 with an OperationOutcome, valid or not; NotFound for an instance the caller does not see,
     BadRequest for a mode the level does not have, or a profile that is not known here.
     """
-    mode, resource = given.one("mode") or "", given.one("resource")
+    mode, current = given.one("mode") or "", None
     if route.id_:
         current = stored.read(route.type_, route.id_)
         note = context.note(call, "operation", route.type_, route.id_)
@@ -48,6 +51,10 @@ def validate(
         return _outcome(*given.unread.issues)
     if mode == "delete":
         return _outcome(*_tried(mode, {}, call, stored, route, context))
+    if mode == "profile" and current is not None:
+        text = resource_text(current, stored.shown([current])[0])
+        given, call, mode = _stored(content_of(text), given), Call("GET", call.path), ""
+    resource = given.one("resource")
     if resource is None:
         raise BadRequest("`$validate` needs `resource`", code="required")
     _check_profile(given.one("profile") or "", resource)
@@ -55,6 +62,13 @@ def validate(
     if not issues and mode:
         issues = _tried(mode, resource, call, stored, route, context)
     return _outcome(*issues, *_unknown_profiles(resource))
+
+
+def _stored(resource: Resource, given: Arguments) -> Arguments:
+    """The arguments with what is stored as the resource; BadRequest where one was sent."""
+    if given.one("resource") is not None:
+        raise BadRequest("with mode `profile` the stored resource is validated", code="invalid")
+    return Arguments({**given.values, "resource": (resource,)})
 
 
 def _check_mode(mode: str, route: Route, context: Context) -> None:

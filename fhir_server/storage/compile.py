@@ -35,6 +35,18 @@ INTERVAL: dict[Prefix, str] = {
     "eb": "{high} <= {from_}",
     "ap": "{low} < {to} AND {high} > {from_}",
 }
+# The same of a moment, one millisecond long, so that an index of moments can be gone by.
+MOMENT: dict[Prefix, str] = {
+    "eq": "{at} >= {from_} AND {at} < {to}",
+    "ne": "({at} < {from_} OR {at} >= {to})",
+    "gt": "{at} >= {to}",
+    "lt": "{at} < {from_}",
+    "ge": "{at} >= {from_}",
+    "le": "{at} < {to}",
+    "sa": "{at} >= {to}",
+    "eb": "{at} < {from_}",
+    "ap": "{at} >= {from_} AND {at} < {to}",
+}
 GROUP = 50
 LAST = "\U0010ffff"  # sorts after every text that begins alike
 
@@ -46,6 +58,30 @@ def joined(word: str, texts: list[str]) -> str:
         groups = [texts[n : n + GROUP] for n in range(0, len(texts), GROUP)]
         texts = [f"({word.join(group)})" for group in groups]
     return texts[0] if len(texts) == 1 else f"({word.join(texts)})" if texts else ""
+
+
+# What tells the rows it is met by, the ones that usually tell fewest first.
+DRIVERS = (HasKey, Leads, StringIs, NumberIs, DateIs)
+
+
+def driver(criterion: Criterion) -> Criterion | None:
+    """The criterion whose rows SQLite, which knows no statistics, shall go by; None when none
+    tells its rows.
+    """
+    parts = criterion.parts if isinstance(criterion, AllOf) else (criterion,)
+    found = [driver(part) if isinstance(part, AllOf) else part for part in parts]
+    by_kind = (part for kind in DRIVERS for part in found if isinstance(part, kind))
+    return next(by_kind, None)
+
+
+def by_criterion(source: str, alias: str) -> str:
+    """`source` in the order in which SQLite is to go: from the rows that a criterion tells to their
+    records. A plus before the column of the type keeps it from walking all of a type.
+    """
+    standing, joined_, _ = source.partition(f" JOIN resource {alias} ON ")
+    if joined_:
+        return f"resource {alias} CROSS JOIN {standing} ON {alias}_s.record = {alias}.record"
+    return source.replace(f"resource {alias} JOIN", f"resource {alias} CROSS JOIN")
 
 
 class Compiler:
@@ -75,18 +111,18 @@ class Compiler:
             case IdIs(ids):
                 return f"{alias}.id IN ({', '.join(self.rows.add('id', id_) for id_ in ids)})"
             case UpdatedIs(prefix, low, high):
-                bounds = {"low": f"{alias}.updated", "high": f"({alias}.updated + 1)"}
-                return self._bounded(prefix, low, high, bounds)
+                return self._bounded(MOMENT[prefix], low, high, {"at": f"{alias}.updated"})
             case Leads(parameter, types, to):
                 return self._leads(parameter, types, to, alias)
             case LedBy():
                 return self._led_by(criterion, alias)
             case AllOf(parts):
-                return self._joined(" AND ", parts, alias) or "1 = 1"
+                return self._all(parts, alias)
             case AnyOf(parts):
                 return self._joined(" OR ", parts, alias) or "1 = 0"
             case Not(part):
-                return f"NOT ({self.where(part, alias)})"
+                # Those that do not meet it are never told by a list: each row is asked.
+                return f"NOT ({self._asked_of_each(part, alias)})"
             case Nothing():
                 return "1 = 0"
             case _:
@@ -94,6 +130,29 @@ class Compiler:
 
     def _joined(self, word: str, parts: tuple[Criterion, ...], alias: str) -> str:
         return joined(word, [self.where(part, alias) for part in parts])
+
+    def _all(self, parts: tuple[Criterion, ...], alias: str) -> str:
+        """All of them; in SQLite one gives the rows and the others are asked of each, rather than
+        all giving lists, of which the longest counts.
+        """
+        leads = None if self.rows.postgres or self.narrow else driver(AllOf(parts))
+        if leads is None:
+            return self._joined(" AND ", parts, alias) or "1 = 1"
+        texts = []
+        for part in parts:
+            first = part is leads or driver(part) is leads
+            read = self.where if first else self._asked_of_each
+            texts.append(read(part, alias))
+        return joined(" AND ", texts)
+
+    def _asked_of_each(self, part: Criterion, alias: str) -> str:
+        return self._with(True, part, alias)
+
+    def _with(self, narrow: bool, part: Criterion, alias: str) -> str:
+        before, self.narrow = self.narrow, narrow
+        text = self.where(part, alias)
+        self.narrow = before
+        return text
 
     def _has_key(self, keys: tuple[int, ...], alias: str) -> str:
         if self.rows.postgres:
@@ -122,15 +181,25 @@ class Compiler:
         return f"(v.value {at_least} {low} AND v.value {below} {high})"
 
     def _interval(self, prefix: Prefix, low: float, high: float) -> str:
-        return self._bounded(prefix, low, high, {"low": "v.low", "high": "v.high"})
+        return self._bounded(INTERVAL[prefix], low, high, {"low": "v.low", "high": "v.high"})
 
-    def _bounded(self, prefix: Prefix, low: float, high: float, bounds: dict[str, str]) -> str:
+    def _bounded(self, text: str, low: float, high: float, columns: dict[str, str]) -> str:
         asked = {"from_": self.rows.add("low", low), "to": self.rows.add("high", high)}
-        return INTERVAL[prefix].format(**bounds, **asked)
+        return text.format(**columns, **asked)
 
     def _alias(self) -> str:
         self.aliases += 1
         return f"t{self.aliases}"
+
+    def _of_target(self, to: Criterion, alias: str) -> str:
+        """What is asked of the other end of a reference, of which the criterion tells the rows."""
+        return self._with(self.rows.confined, to, alias)
+
+    def _from(self, source: str, alias: str, to: Criterion) -> tuple[str, str]:
+        """Where the rows at the other end come from, and what stands before their type."""
+        if self.rows.postgres or self.rows.confined or driver(to) is None:
+            return source, ""
+        return by_criterion(source, alias), "+"
 
     def _leads(self, parameter: int, types: tuple[str, ...], to: Criterion, alias: str) -> str:
         number = self.rows.add("par", parameter)
@@ -139,13 +208,14 @@ class Compiler:
             target = self._alias()
             known = type_ == "Patient" and isinstance(to, HasKey) and set(to.keys) <= self.identity
             seen = self.rows.visible(target, type_, minimal=known)
-            inner = self.where(to, target)
+            inner = self._of_target(to, target)
+            source, walked = self._from(seen.source, target, to)
             # SQLite keeps this order: from the target, of which there are few, to who refers to it.
             then = "," if self.rows.postgres else " CROSS JOIN"
             steps.append(
-                f"{alias}.pk IN (SELECT {target}_f.pk FROM {seen.source}{then} reference {target}_f"
-                f" WHERE {target}.type = '{type_}' AND NOT {target}.deleted AND {seen.where} AND "
-                f"{inner}"
+                f"{alias}.pk IN (SELECT {target}_f.pk FROM {source}{then} reference {target}_f"
+                f" WHERE {walked}{target}.type = '{type_}' AND NOT {target}.deleted"
+                f" AND {seen.where} AND {inner}"
                 f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
                 f" AND {target}_f.parameter = {number})"
             )
@@ -154,11 +224,12 @@ class Compiler:
     def _led_by(self, asked: LedBy, alias: str) -> str:
         number, source = self.rows.add("par", asked.parameter), self._alias()
         seen = self.rows.visible(source, asked.type_)
-        inner = self.where(asked.to, source)
+        inner = self._of_target(asked.to, source)
+        from_, walked = self._from(seen.source, source, asked.to)
         return (
-            f"{alias}.id IN (SELECT {source}_f.target_id FROM {seen.source}, reference {source}_f"
-            f" WHERE {source}.type = '{asked.type_}' AND NOT {source}.deleted AND {seen.where} "
-            f"AND {inner}"
+            f"{alias}.id IN (SELECT {source}_f.target_id FROM {from_}, reference {source}_f"
+            f" WHERE {walked}{source}.type = '{asked.type_}' AND NOT {source}.deleted"
+            f" AND {seen.where} AND {inner}"
             f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "
             f"{source}_f.target_type = '{asked.target}')"
         )

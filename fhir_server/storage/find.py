@@ -13,7 +13,7 @@ from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.keys import key, number
 from fhir_server.search.parse import RESULT
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
-from fhir_server.storage.compile import Compiler
+from fhir_server.storage.compile import Compiler, by_criterion, driver
 from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows, Visible
@@ -82,13 +82,16 @@ def _after(keys: list[_Key], last: list[Any], rows: Rows) -> str:
     """SQL over `matched` m: strictly after the row whose sort values are `last`."""
     steps: list[str] = []
     equal: list[str] = []
+    bound = ""
     for n, (column, value) in enumerate(zip(keys, last, strict=True)):
         placeholder = rows.add("cur", value)
+        if n == 0:  # says nothing new, but lets an index in this order begin here
+            bound = f"m.k0 {'<=' if column.descending else '>='} {placeholder} AND "
         steps.append(
             " AND ".join([*equal, f"m.k{n} {'<' if column.descending else '>'} {placeholder}"])
         )
         equal.append(f"m.k{n} = {placeholder}")
-    return "(" + " OR ".join(f"({step})" for step in steps) + ")"
+    return bound + "(" + " OR ".join(f"({step})" for step in steps) + ")"
 
 
 def is_by_identity(query: Query, rows: Rows) -> bool:
@@ -165,8 +168,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     wanted = ", ".join(f"r.{name}" for name in (*SHOWN, *(["data"] if type_ == "Binary" else [])))
     ks = ", ".join(f"m.k{n}" for n in range(len(keys)))
     text = (
-        f"WITH {', '.join(parts)} SELECT a.access, a.records, (SELECT count(*) FROM matched) AS "
-        "total,"
+        f"WITH {', '.join(parts)} SELECT a.access, a.records, {_total(query)} AS total,"
         f" r.pk, {wanted}, m.full_, m.rules, {ks} FROM ({standing}) a LEFT JOIN page m ON 1 = 1"
         f" LEFT JOIN resource r ON r.pk = m.pk ORDER BY {order}"
     )
@@ -176,10 +178,16 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
 def _begin(seen: Visible, query: Query, rows: Rows) -> tuple[str, str]:
     """Where the rows of a search come from, and that they are of its type."""
     of_type = f"d.type = '{query.type_}'"
-    if rows.postgres or rows.confined or not isinstance(query.where, HasKey):
+    if rows.postgres or rows.confined or driver(query.where) is None:
         return seen.source, of_type
-    # The plus keeps SQLite from walking all records, or all of the type: it goes by the key.
-    return seen.source.replace("ON d.record =", "ON +d.record ="), f"+{of_type}"
+    return by_criterion(seen.source, "d"), f"+{of_type}"
+
+
+def _total(query: Query) -> str:
+    """How many match. Where nobody wants to know, the page alone is read, and no more for it than
+    it needs.
+    """
+    return "0" if query.total == "none" else "(SELECT count(*) FROM matched)"
 
 
 def _disclosed(minimal: bool) -> str:

@@ -83,6 +83,7 @@ def searches(script: Script) -> Iterator[str]:
     ):  # fmt: skip
         yield f"List?{query}"
     yield from histories(script)
+    yield from includes(script)
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
@@ -97,6 +98,24 @@ def searches(script: Script) -> Iterator[str]:
         "List?patient._has:DocumentReference:patient:status=superseded",
     ):  # fmt: skip
         yield query
+
+
+def includes(script: Script) -> Iterator[str]:
+    """What comes with the matches, by ways that lead to what is hidden, and from it."""
+    every = "_include:iterate=*&_revinclude:iterate=*"
+    author = f"Practitioner?_id={script.practitioner}"
+    for record, holder in zip(script.records, (LUCIEN, CLAIRE), strict=True):
+        yield f"DocumentReference?patient={record}&_revinclude=List:item&_count=2"
+        yield f"Patient?identifier={holder.sub}&_revinclude=*"
+        yield f"Patient?_id={record}&_revinclude=DocumentReference:subject&{every}"
+        yield f"Patient/{record}/*?_include=*&_count=3"
+    for way in ("DocumentReference:author", "DocumentReference:*", "*"):
+        yield f"{author}&_revinclude={way}"
+    yield f"{author}&_revinclude=DocumentReference:author&{every}"
+    yield "List?_include=List:item&_include:iterate=DocumentReference:relatesto"
+    yield "DocumentReference?_include=*&_revinclude=DocumentReference:relatesto&_count=4"
+    yield "Consent?_include=Consent:data&_include=Consent:patient"
+    yield "DocumentReference?_summary=count&_include=*"
 
 
 def histories(script: Script) -> Iterator[str]:

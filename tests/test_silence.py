@@ -8,7 +8,7 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import count, zip_longest
 from random import Random
 from typing import Any
@@ -23,6 +23,7 @@ from fhir_server.storage.across import find_across
 from fhir_server.storage.engine import Session
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.history import Wanted
+from fhir_server.storage.includes import Included, include
 from fhir_server.storage.opened import Moment
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Rows, Visible
@@ -170,7 +171,23 @@ def raw_history(rows: Rows, wanted: Wanted) -> list[Visible]:
     return [Visible("resource d", "1 = 1", "1", "''")]
 
 
+class RawRows(Rows):
+    """All rows there are."""
+
+    visible = raw_alias
+
+
+def raw_include(session: Session, rows: Any, *more: Any) -> Included:
+    """What is included is not looked at with rights."""
+    return include(session, lambda: RawRows(**vars_of(rows())), *more)
+
+
+def vars_of(rows: Rows) -> dict[str, Any]:
+    return {one.name: getattr(rows, one.name) for one in fields(rows) if one.name != "params"}
+
+
 LEAKS = {
+    "fhir_server.storage.repository.include": (raw_include, "Patient?_id="),
     "fhir_server.storage.history._visible": (raw_history, "DocumentReference/_history"),
     "fhir_server.storage.compile.Rows.visible": (raw_alias, "List?item:"),
     "fhir_server.storage.repository.find": (raw_total, "DocumentReference?"),

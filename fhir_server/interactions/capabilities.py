@@ -20,6 +20,7 @@ from fhir_server.interactions.routes import ROUTES
 from fhir_server.policy.facts import chooses_ids
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import change, creation, removal
+from fhir_server.search.includes import ANY, references, reverse_values
 from fhir_server.search.mentions import WORDS
 from fhir_server.search.parameters import COLUMNS, parameters
 from fhir_server.settings import Settings
@@ -159,6 +160,8 @@ def _resource(type_: str, settings: Settings) -> Json:
         "conditionalDelete": "single" if "delete" in conditional else "not-supported",
         "referencePolicy": ["literal", "logical"]
         + (["enforced"] if settings.references == "enforce" else []),
+        "searchInclude": [ANY, *(f"{type_}:{one.code}" for one in references(type_))],
+        "searchRevInclude": [ANY, *reverse_values()[type_]],
         "searchParam": _search(type_, settings),
         "operation": [
             one

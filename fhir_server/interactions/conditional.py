@@ -52,7 +52,7 @@ def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
     if query.where == EVERYTHING:
         raise BadRequest(f"`{text[:100]}` has no criterion", code="required")
     # What is found, whatever page or order was asked for.
-    query = replace(query, count=1, cursor="", sort=(), summary="", total="")
+    query = replace(query, count=1, cursor="", sort=(), ways=(), summary="", total="")
     return Condition(text, query, named(pairs, type_, context))
 
 

@@ -40,7 +40,7 @@ _PAGED = ("_count", *_SUBSET)
 _HISTORY = Described((200,), (410,), ("_since", "_at", "_list", *_PAGED), shows="bundle")
 _READ = Described((200, 206, 304), (410, 416),
                   ("If-None-Match", "If-Modified-Since", "Range", *_SUBSET), shows="content")
-_SEARCH = ("criteria", "_sort", "_total", *_PAGED)
+_SEARCH = ("criteria", "_include", "_revinclude", "_sort", "_total", *_PAGED)
 _SEARCHED = Described((200,), (), _SEARCH, shows="bundle")
 _WRITE = ("Prefer", "X-Provenance", "X-Security-Context", *_SUBSET)
 
@@ -83,6 +83,8 @@ PARAMETERS: Mapping[str, tuple[Json, str]] = {
     "_elements": (TEXT, "the elements that are wanted, with commas between"),
     "_count": ({"type": "integer", "minimum": 0}, "entries of a page"),
     "_sort": (TEXT, "parameters to sort by, with commas between; `-` for the other way round"),
+    "_include": (TEXT, "`Type:parameter`: what the matches lead to, with them"),
+    "_revinclude": (TEXT, "`Type:parameter`: what leads to the matches, with them"),
     "_total": ({"enum": ["none", "estimate", "accurate"]}, "whether all matches are counted"),
     "_type": (TEXT, "the types that are searched, with commas between"),
     "_since": (TEXT, "an instant: versions since then"),

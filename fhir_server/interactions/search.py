@@ -10,7 +10,8 @@ from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, NotFound, UnsupportedMedia
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.page import entries, links, page
+from fhir_server.interactions.included import admitted, told
+from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.compartment import compartment_types, members
@@ -30,8 +31,9 @@ def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply
     about = named(pairs, route.type_, context)
     if route.within:
         query, about = in_compartment(query, about, route, stored, context)
+    query = replace(query, ways=admitted(query.ways, stored, context))
     found = stored.search(query, about, context.note(call, route.code, route.type_))
-    shown = entries(found.versions, stored, context)
+    shown = told(found, stored, context)
     to_others = links(found, query.asked, query.cursor, stored, context)
     total = None if query.total == "none" else found.total
     return page("searchset", shown, to_others, context, total=total)

@@ -14,7 +14,8 @@ from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, Forbidden, NotFound
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.page import entries, links, page
+from fhir_server.interactions.included import admitted, told
+from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import check_compartment, named, parameters, read_query
 from fhir_server.policy.facts import nature_of
@@ -56,7 +57,7 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     place = "/".join((*route.within, "*")) if route.within else ""
     found = _found(asked, about, route, place, stored, context)
     stored.note(note, found.records or [(0, "")])
-    shown = entries(found.versions, stored, context)
+    shown = told(found, stored, context)
     to_others = links(found, (place, asked.used), asked.one.cursor, stored, context)
     total = None if asked.one.total == "none" else found.total
     return page("searchset", shown, to_others, context, total=total)
@@ -72,6 +73,7 @@ def _found(
             count=asked.one.count,
             asked=(place, asked.used),
             cursor=asked.one.cursor,
+            ways=admitted(asked.one.ways, stored, context),
         )
     except NotFound:
         if route.within:

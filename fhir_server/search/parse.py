@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.criteria import Criteria, all_of
+from fhir_server.search.includes import is_include, too_many, way
 from fhir_server.search.parameters import parameters
-from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind
+from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
 from fhir_server.search.terms import Asked, check_text, refuse_value
 
 Pair = tuple[str, str]
@@ -63,6 +64,8 @@ def parse(
     if strict and reader.ignored:
         names = ", ".join(f"`{name[:100]}`" for name in reader.ignored)
         raise BadRequest(f"not supported: {names}", code="not-supported")
+    if reader.ways and reader.choices.get("_summary") == "text":
+        raise BadRequest("`_summary=text` and includes exclude each other", code="invalid")
     count = reader.count if reader.count is not None else min(page_size, max_page)
     return Query(
         type_=type_,
@@ -75,6 +78,7 @@ def parse(
         cursor=reader.cursor,
         used=tuple(reader.used),
         ignored=tuple(reader.ignored),
+        ways=tuple(dict.fromkeys(reader.ways)),
     )
 
 
@@ -89,6 +93,7 @@ class _Reader:
         self.count: int | None = None
         self.choices: dict[str, str] = {}
         self.elements: list[str] = []
+        self.ways: list[Way] = []
         self.cursor = ""
         self.used: list[Pair] = []
         self.ignored: list[str] = []
@@ -100,6 +105,8 @@ class _Reader:
             self.cursor = value
         elif name in RESULT:
             self.take_result(name, value)
+        elif is_include(name):
+            self.take_include(name, value)
         elif name not in SILENT:
             self.take_criterion(name, value)
 
@@ -132,6 +139,15 @@ class _Reader:
                 self.use_last(name, value)
             case _:
                 refuse_value(name, value)
+
+    def take_include(self, name: str, value: str) -> None:
+        found = way(name, value)
+        if found is None:
+            self.ignored.append(f"{name}={value}")
+            return
+        self.ways.append(found)
+        too_many(self.ways)
+        self.used.append((name, value))
 
     def take_count(self, value: str) -> None:
         if not _COUNT.fullmatch(value):

@@ -6,7 +6,8 @@ Two readers turn a `Criterion` into an answer and must agree: `search.match` ove
 memory, `storage` in SQL.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
@@ -140,6 +141,26 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """References that are followed: from what was found, or with `reverse` against their direction.
+
+    `numbers`: of the parameters, empty for all there are. `of`: the type it starts from, "" for
+    any. `types`: those it brings. `again`: also from what was included.
+    """
+
+    reverse: bool
+    again: bool
+    numbers: tuple[int, ...]
+    of: str
+    types: tuple[str, ...]
+
+    def only(self, types: Iterable[str]) -> "Way":
+        """The same, bringing none but these."""
+        kept = frozenset(types)
+        return replace(self, types=tuple(type_ for type_ in self.types if type_ in kept))
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A whole search of one type.
 
@@ -147,7 +168,8 @@ class Query:
     `summary`: "", true, text, data, count, false. `cursor`: as the client sent it, unchecked.
     `within`: the compartment that is searched, as `Type/id`, or "".
     `used`: names and values for `link[self]`, in the order of the request, without the cursor.
-    `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect.
+    `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect. `ways`: what is
+    included with the matches.
     """
 
     type_: str
@@ -161,6 +183,7 @@ class Query:
     used: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
     within: str = ""
+    ways: tuple[Way, ...] = ()
 
     @property
     def path(self) -> str:

@@ -6,10 +6,11 @@ The statement's parts: `standing` (see `rows`), `entry` to the named records, `m
 `page` of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.search.includes import is_include
 from fhir_server.search.keys import key, number
 from fhir_server.search.parse import RESULT
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
@@ -39,7 +40,7 @@ class Found:
     """What a search found. `access`: None when no record that exists was named, else whether the
     caller has any right there. `records`: the named records, or those on the page, each with the
     rules that opened it. `last`: the sort values after which the next page begins, empty on the
-    last page.
+    last page. `included` comes with the page, and `cut` says that not all of it could.
     """
 
     access: bool | None
@@ -47,6 +48,8 @@ class Found:
     total: int
     versions: list[Version]
     last: list[Any]
+    included: list[Version] = field(default_factory=list)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
         isinstance(query.where, AllOf)
         and all(isinstance(part, HasKey) for part in query.where.parts)
     )
-    names = {name for name, _ in query.used if name not in RESULT}
+    asked = (name for name, _ in query.used)
+    names = {name for name in asked if name not in RESULT and not is_include(name)}
     exact = rows.named.identifiers and all(
         i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers
     )

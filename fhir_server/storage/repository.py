@@ -7,15 +7,16 @@ from fhir_server.audit.note import Note
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
-from fhir_server.policy.facts import nature_of
+from fhir_server.policy.facts import SHARED, nature_of
 from fhir_server.policy.redaction import document_links, minimal_patient, without, without_words
 from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
-from fhir_server.search.query import Query
+from fhir_server.search.query import Query, Way
 from fhir_server.storage import read, trail
 from fhir_server.storage.across import Part, find_across
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.history import Page, Wanted, page
+from fhir_server.storage.includes import include
 from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.pages import cursor, position
 from fhir_server.storage.rows import Named, Rows
@@ -119,18 +120,19 @@ class Repository(Opened):
         return found
 
     def search(self, query: Query, named: Named, note: Note | None = None) -> Found:
-        """One page of matches. Forbidden when a record is named in which the caller has no right at
-        all.
+        """One page of matches, and what is included with them. Forbidden when a record is named in
+        which the caller has no right at all.
         """
-        if query.type_ == "AuditEvent":
+        if query.type_ == "AuditEvent" or _brings_traces(query.ways):
             self._make_events("AuditEvent", *self._pending(named))
         rows, note = self.rows(self._confining(named)), note if self.house.rules else None
         last = self._after(query.cursor, query.asked)
         if note is None:
             found = find(self.session, rows, query, last, None)
             self._check_access(found, query, rows)
+            self._include(found, query.ways)
             return found
-        if self._in_one_statement():
+        if self._in_one_statement() and not query.ways:
             found = find(self.session, rows, query, last, self._trace(note))
             self._check_access(found, query, rows)
             self.noted = True
@@ -138,8 +140,21 @@ class Repository(Opened):
         with self.session.transaction():
             found = find(self.session, rows, query, last, None)
             self._check_access(found, query, rows)
+            self._include(found, query.ways)
             self.note(note, found.records or [(0, "")])
         return found
+
+    def _include(self, found: Found, ways: Sequence[Way]) -> None:
+        """Add what the page brings with it, and the records that is told of."""
+        if not (ways and found.versions):
+            return
+        included = include(self.session, self.rows, found.versions, ways)
+        found.included, found.cut = included.versions, included.cut
+        records = dict(found.records)
+        for version in included.versions:
+            if version.record != SHARED:
+                records.setdefault(version.record, version.rules)
+        found.records = sorted(records.items())
 
     def _confining(self, named: Named) -> Named:
         """What is named, where that narrows what is looked at."""
@@ -155,18 +170,26 @@ class Repository(Opened):
         raise Forbidden(NO_ACCESS)
 
     def across(
-        self, parts: Sequence[Part], named: Named, *, count: int, asked: Asked, cursor: str = ""
+        self,
+        parts: Sequence[Part],
+        named: Named,
+        *,
+        count: int,
+        asked: Asked,
+        cursor: str = "",
+        ways: Sequence[Way] = (),
     ) -> Found:
         """One page of several types; `asked`: what it is a page of, as `cursor_after` was told.
         Forbidden or NotFound as `_check_entry` says when a record is named.
         """
-        if any("AuditEvent" in part.types for part in parts):
+        if any("AuditEvent" in part.types for part in parts) or _brings_traces(ways):
             self._make_events("AuditEvent", *self._pending(named))
         last = self._after(cursor, asked)
         rows = self.rows(self._confining(named))
         with self.session.transaction():
             found = find_across(self.session, rows, parts, last, count)
-        self._check_entry(found, rows)
+            self._check_entry(found, rows)
+            self._include(found, ways)
         return found
 
     def _check_entry(self, found: Found, rows: Rows) -> None:
@@ -269,3 +292,7 @@ class Repository(Opened):
             return "1 = 1", {}
         numbers = read.records_named(self.session, named, self.rows())
         return f"t.record IN ({', '.join(map(str, numbers)) or '-2'})", {}
+
+
+def _brings_traces(ways: Sequence[Way]) -> bool:
+    return any(way.reverse and "AuditEvent" in way.types for way in ways)

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from fhir_server.search.parameters import parameters
+from fhir_server.search.types.reference import leads_to
 from profiles.definitions import r4
 from tests.house import Answer, House
 from tests.interactions.minimal import minimal
@@ -173,6 +175,35 @@ def test_I27_parameters_are_those_of_their_definitions(plain: House) -> None:
             definition = r4().parameter_urls[parameter["definition"]]
             assert (definition.code, definition.type) == (parameter["name"], parameter["type"])
             assert definition in r4().search[resource["type"]].values()
+
+
+@pytest.mark.parametrize("type_", r4().resources)
+def test_I27_every_include_that_is_declared_is_done_and_no_other(plain: House, type_: str) -> None:
+    there = said(plain, type_)
+    declared_ = [("_include", value) for value in there["searchInclude"]]
+    declared_ += [("_revinclude", value) for value in there["searchRevInclude"]]
+    for first in range(0, len(declared_), MANY):
+        some = declared_[first : first + MANY]
+        answer = plain.call("GET", type_, query=[("_id", "a"), *some], prefer="handling=strict")
+        assert answer.status == 200, answer.body
+    for name in r4().search[type_]:
+        for ask, value in (("_include", f"{type_}:{name}"), ("_revinclude", f"{type_}:{name}")):
+            query = {"_id": "a", ask: value}
+            done = plain.call("GET", type_, query=query, prefer="handling=strict").status == 200
+            assert done == (f"{type_}:{name}" in there["searchInclude"]), value
+
+
+def test_I27_a_reverse_include_is_declared_where_it_can_bring_something(plain: House) -> None:
+    for type_ in ("Patient", "Organization", "Observation", "Basic"):
+        there = said(plain, type_)["searchRevInclude"]
+        expected = ["*", *(
+            f"{source}:{name}"
+            for source in r4().resources
+            for name in sorted(r4().search[source])
+            if name in parameters(source) and parameters(source)[name].type == "reference"
+            and leads_to(parameters(source)[name], type_)
+        )]  # fmt: skip
+        assert sorted(there) == sorted(expected)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from fhir_server.policy.subject import Subject
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query
 from fhir_server.storage.engine import Database
+from fhir_server.storage.history import Wanted
 from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
+from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing
 
 BASE = "http://127.0.0.1:8080/fhir"
@@ -46,6 +48,12 @@ def delete(database: Database, id_: str, *, now: int = NOW) -> None:
     stored = writing(database, now=now)
     with stored.session.transaction():
         stored.delete(stored.read("Observation", id_))
+
+
+def versions(stored: Writing, type_: str, id_: str) -> list[Version]:
+    """All of one resource, newest first."""
+    asked = (f"{type_}/{id_}/_history", ())
+    return stored.history(Wanted(type_, id_, count=1000, asked=asked)).versions
 
 
 def query(type_: str, *pairs: tuple[str, str]) -> Query:

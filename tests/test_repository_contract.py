@@ -26,6 +26,7 @@ from tests.stores import (
     observation,
     total,
     update,
+    versions,
     writing,
 )
 
@@ -69,7 +70,7 @@ def test_each_version_can_be_read_again(database: Database) -> None:
     update(database, "o", code="third", now=NOW + 2)
     stored = writing(database)
     assert b"third" in stored.read("Observation", "o").body
-    found = [(v.version, v.updated, v.method) for v in stored.versions("Observation", "o")]
+    found = [(v.version, v.updated, v.method) for v in versions(stored, "Observation", "o")]
     assert found == [(3, NOW + 2, "PUT"), (2, NOW + 1, "PUT"), (1, NOW, "POST")]
     for number, word in enumerate((b"first", b"second", b"third"), 1):
         assert word in stored.version("Observation", "o", number).body
@@ -91,7 +92,7 @@ def test_what_is_deleted_is_gone_but_its_versions_stay(database: Database) -> No
     with pytest.raises(Gone):
         stored.version("Observation", "o", 2)
     assert b"first" in stored.version("Observation", "o", 1).body
-    assert [v.method for v in stored.versions("Observation", "o")] == ["DELETE", "POST"]
+    assert [v.method for v in versions(stored, "Observation", "o")] == ["DELETE", "POST"]
 
 
 def test_what_was_deleted_can_come_back(database: Database) -> None:
@@ -99,7 +100,7 @@ def test_what_was_deleted_can_come_back(database: Database) -> None:
     delete(database, "o")
     stored = writing(database)
     with stored.session.transaction():
-        stored.revive(stored.versions("Observation", "o")[0], Draft(observation("again")))
+        stored.revive(versions(stored, "Observation", "o")[0], Draft(observation("again")))
     assert stored.read("Observation", "o").version == 3
 
 
@@ -120,7 +121,7 @@ def test_of_two_writers_of_one_version_the_second_conflicts(
         first.update(seen, Draft(observation("first")))
     with pytest.raises(Conflict), second.session.transaction():
         second.update(seen_too, Draft(observation("second")))
-    assert [v.version for v in second.versions("Observation", "o")] == [2, 1]
+    assert [v.version for v in versions(second, "Observation", "o")] == [2, 1]
     assert b"first" in second.read("Observation", "o").body
 
 
@@ -135,13 +136,13 @@ def test_of_many_writers_of_one_version_one_wins(database: Database, other: Data
 
     works = [partial(work, one) for one in (database, other) * (AT_ONCE // 2)]
     assert conflicts(at_once(works, database, other)) == AT_ONCE - 1
-    assert [v.version for v in writing(database).versions("Observation", "o")] == [2, 1]
+    assert [v.version for v in versions(writing(database), "Observation", "o")] == [2, 1]
 
 
 def test_of_many_who_create_one_id_one_wins(database: Database, other: Database) -> None:
     works = [partial(create, one, "same") for one in (database, other) * (AT_ONCE // 2)]
     assert conflicts(at_once(works, database, other)) == AT_ONCE - 1
-    assert [v.version for v in writing(database).versions("Observation", "same")] == [1]
+    assert [v.version for v in versions(writing(database), "Observation", "same")] == [1]
     assert total(database, "Observation") == 1
 
 

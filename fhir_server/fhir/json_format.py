@@ -165,11 +165,6 @@ def write(resource: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(resource)
 
 
-def write_pretty(resource: Mapping[str, Any]) -> bytes:
-    """JSON with a member a line, for people."""
-    return msgspec.json.format(_ENCODER.encode(resource), indent=2)
-
-
 def splice(text: bytes, members: Mapping[str, bytes | None]) -> bytes:
     """The JSON object `text` with some of its own members replaced, added, or (None) taken out.
 

@@ -1,6 +1,6 @@
-"""Read one resource: the current version, an old one, its history; always through visible rows.
+"""Read one resource: the current version, or an old one; always through visible rows.
 
-https://hl7.org/fhir/R4/http.html#read, #vread, #history
+https://hl7.org/fhir/R4/http.html#read, #vread
 """
 
 from functools import lru_cache
@@ -65,23 +65,17 @@ def read_row(
 
 PAST = (
     "SELECT 0, h.record, h.type, h.id, h.version, h.updated, h.deleted, h.method, h.media, "
-    "h.body, h.data"
-    " FROM history h WHERE h.type = :type AND h.id = :id"
+    "h.body, h.data FROM history h WHERE h.type = :type AND h.id = :id AND h.version = :version"
 )
 
 
-def past_versions(session: Session, current: Version, version: int | None = None) -> list[Version]:
-    """The versions before `current`, newest first; the caller has been found to see `current`."""
-    text = (
-        PAST
-        + (" AND h.version = :version" if version is not None else "")
-        + " ORDER BY h.version DESC"
-    )
-    params = {"type": current.type_, "id": current.id_} | (
-        {} if version is None else {"version": version}
+def past_version(session: Session, current: Version, number: int) -> Version | None:
+    """A version before `current`; the caller has been found to see `current`."""
+    rows = session.rows(
+        PAST, {"type": current.type_, "id": current.id_, "version": number}
     )
     # Whether an old one leads to documents is not stored: it is always looked at.
-    return [version_of(row, True, current.full) for row in session.rows(text, params)]
+    return version_of(rows[0], True, current.full) if rows else None
 
 
 def visible_addresses(

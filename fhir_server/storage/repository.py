@@ -66,17 +66,6 @@ class Repository(Opened):
         """The current version, deleted or not, if the caller may see it."""
         return self._read(type_, id_, None)
 
-    def versions(self, type_: str, id_: str) -> list[Version]:
-        """All versions, newest first; of a deleted document its deletion alone. NotFound when
-        hidden or absent.
-        """
-        current = self.current(type_, id_)
-        if current is None:
-            raise NotFound(f"there is no `{type_}/{id_}`")
-        if self._hides_past(current):
-            return [current]
-        return [current, *read.past_versions(self.session, current)]
-
     def version(self, type_: str, id_: str, number: int) -> Version:
         """One version; NotFound when hidden or absent, Gone when deleted or its document is."""
         current = self._read(type_, id_, None)
@@ -85,14 +74,14 @@ class Repository(Opened):
         hides_past = self._hides_past(current)
         if hides_past and current.deleted:
             raise Gone(f"`{type_}/{id_}` is deleted")
-        found = [current] if current.version == number else []
-        if not found and not hides_past:
-            found = read.past_versions(self.session, current, number)
-        if not found:
+        found = current if current.version == number else None
+        if found is None and not hides_past:
+            found = read.past_version(self.session, current, number)
+        if found is None:
             raise NotFound(f"there is no version {number} of `{type_}/{id_}`")
-        if found[0].deleted:
+        if found.deleted:
             raise Gone(f"version {number} of `{type_}/{id_}` is a deletion")
-        return found[0]
+        return found
 
     def _hides_past(self, current: Version) -> bool:
         """Whether past versions are not for this caller: of a deleted document, and of a Patient of

@@ -23,7 +23,7 @@ from fhir_server.storage.checks import NO_INDEX, Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import who, with_literal_subject
-from fhir_server.storage.read import past_versions, raw_version
+from fhir_server.storage.read import past_version, raw_version
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
 
@@ -162,7 +162,7 @@ class Writing(Checking):
             if current is None or id_ in done:
                 continue
             done.add(id_)
-            lying = past_versions(self.session, current)[0] if current.deleted else current
+            lying = self._before_deletion(current)
             old, facts = content_of(lying.body), self.facts_of(current)
             waiting += replaced_by(old, self.house.base)
             if current.deleted:
@@ -215,6 +215,12 @@ class Writing(Checking):
         """Put a new version on top of a deletion."""
         done = self.update(current, draft)
         return Written(done.version, done.record, done.rules, created=True)
+
+    def _before_deletion(self, current: Version) -> Version:
+        """`current`, or of a deleted resource what it was before."""
+        if not current.deleted:
+            return current
+        return past_version(self.session, current, current.version - 1) or current
 
     def chooses_ids(self, type_: str) -> bool:
         """Whether this caller may choose the id of a new resource."""

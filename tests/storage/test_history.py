@@ -19,7 +19,7 @@ from fhir_server.storage.engine import Database
 from fhir_server.storage.history import Wanted, statement
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft
-from tests.stores import ANYBODY, NOW, writing
+from tests.stores import ANYBODY, NOW, versions, writing
 
 TYPES = ("Observation", "Basic")
 
@@ -76,7 +76,7 @@ class Model:
             elif delete and before[-1].method != "DELETE":
                 done, method = stored.delete(stored.read(type_, id_)), "DELETE"
             else:
-                done, method = stored.update(stored.versions(type_, id_)[0], draft), "PUT"
+                done, method = stored.update(versions(stored, type_, id_)[0], draft), "PUT"
         self.made.append(Made(now, type_, id_, done.version.version, method))
 
     def current(self, one: Made, low: int, high: int) -> bool:

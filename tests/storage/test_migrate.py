@@ -7,7 +7,7 @@ import sqlalchemy
 
 from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database
-from tests.stores import create, update, writing
+from tests.stores import create, update, versions, writing
 
 # What each revision after the first has brought: indexes by table.
 BROUGHT = {"0002": {"resource": {"resource_time"}, "history": {"history_updated", "history_time"}}}
@@ -47,5 +47,5 @@ def test_an_upgrade_brings_what_is_new_and_keeps_what_is_there(first: Database) 
     for tables in BROUGHT.values():
         for table, names in tables.items():
             assert names <= indexes(first, table)
-    found = [version.version for version in writing(first).versions("Observation", "o")]
+    found = [version.version for version in versions(writing(first), "Observation", "o")]
     assert found == [2, 1]

@@ -226,8 +226,9 @@ class Compiler:
         seen = self.rows.visible(source, asked.type_)
         inner = self._of_target(asked.to, source)
         from_, walked = self._from(seen.source, source, asked.to)
+        then = "," if self.rows.postgres else " CROSS JOIN"  # from the few that meet it
         return (
-            f"{alias}.id IN (SELECT {source}_f.target_id FROM {from_}, reference {source}_f"
+            f"{alias}.id IN (SELECT {source}_f.target_id FROM {from_}{then} reference {source}_f"
             f" WHERE {walked}{source}.type = '{asked.type_}' AND NOT {source}.deleted"
             f" AND {seen.where} AND {inner}"
             f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "

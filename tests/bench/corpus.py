@@ -207,6 +207,7 @@ class _Record:
             "code": code,
             "subject": self.subject,
             "performer": [{"reference": f"Practitioner/pro-{self.team[0]}"}],
+            "encounter": {"reference": f"Encounter/{self.id}-2"},
             "effectiveDateTime": f"{self._day()}T{self.random.randrange(24):02}:00:00+01:00",
             "valueQuantity": quantity,
         }

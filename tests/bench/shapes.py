@@ -11,14 +11,12 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Shape:
-    """`needs`: what the CapabilityStatement must declare for the type, as (list, start of an
-    item); without it the shape is left out.
-    """
+    """`pairs`: the parameters, for a record; `late`: a server may not offer it yet."""
 
     name: str
     type_: str
     pairs: Callable[[Asked], Pairs]
-    needs: tuple[str, str] | None = None
+    late: bool = False
 
     def path(self, one: Asked) -> str:
         return f"{self.type_}?{urlencode(self.pairs(one))}"
@@ -56,10 +54,10 @@ SHAPES = (
     Shape("chain + code", "Observation", lambda a: [
         ("code", f"{RARE}|{a.rare}"), ("patient.family", a.family[:4].lower())]),
     Shape("_has", "Patient", lambda a: [
-        ("_has:Observation:patient:code", f"{RARE}|{a.rare}")], ("features", "_has")),
+        ("_has:Observation:patient:code", f"{RARE}|{a.rare}")], late=True),
     Shape("_include + _revinclude", "Encounter", lambda a: [
         ("patient", a.patient), ("_include", "Encounter:patient"),
-        ("_revinclude", "Observation:encounter")], ("searchInclude", "Encounter:")),
+        ("_revinclude", "Observation:encounter")], late=True),
     Shape("quantity range + code", "Observation", lambda a: [
         ("code", f"{RARE}|{a.rare}"), ("value-quantity", f"gt1|{UCUM}|mg"),
         ("value-quantity", f"lt9|{UCUM}|mg")]),

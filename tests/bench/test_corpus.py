@@ -7,7 +7,7 @@ import pytest
 
 from tests import postgres
 from tests.bench import bulk, corpus
-from tests.bench.search import doctor, is_declared
+from tests.bench.search import doctor, is_offered
 from tests.bench.shapes import SHAPES, Shape
 from tests.house import House
 
@@ -38,7 +38,7 @@ def server(request: pytest.FixtureRequest, url: str) -> Iterator[House]:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_every_shape_is_answered(server: House, shape: Shape) -> None:
-    if not is_declared(shape, server):
+    if not is_offered(shape, server):
         pytest.skip("not offered by this server")
     answers = [
         server.get(shape.path(one), doctor(one, server))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from fhir_server.audit.note import note_of
-from fhir_server.auth.scopes import grants
+from fhir_server.auth.scopes import require
 from fhir_server.auth.token import Verifier
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
@@ -205,13 +205,8 @@ def _admit(visit: Visit, call: Call, route: Route) -> None:
     subject, scope = visit.subject, visit.scope
     assert subject is not None and scope is not None
     if visit.services.verifier is not None and route.interaction not in PUBLIC:
-        letter = letter_of(route)
-        if letter and not grants(subject, route.type_, letter):
-            raise Forbidden(
-                f"the token's scopes do not cover `{route.type_ or '*'}` for this",
-                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-                rule="scope",
-            )
+        if letter := letter_of(route):
+            require(subject, route.type_, letter)
     if visit.services.house.rules is None or route.interaction in PUBLIC:
         return
     refusal = admission(

@@ -6,6 +6,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 import re
 from functools import lru_cache
 
+from fhir_server.fhir.outcome import Forbidden
 from fhir_server.policy.subject import Subject
 
 # The letter each interaction needs; batch, transaction and capabilities need none of their own, and
@@ -43,6 +44,16 @@ def grants(subject: Subject, type_: str, letter: str) -> bool:
     """Whether the caller's token covers an interaction (`LETTERS`) on a type; `*`: on all."""
     in_context = bool(subject.person) or subject.actor == "holder"
     return allows(subject.scope, type_, letter, patient_in_context=in_context)
+
+
+def require(subject: Subject, type_: str, letter: str) -> None:
+    """Forbidden when the caller's token does not cover it; see `grants`."""
+    if not grants(subject, type_, letter):
+        raise Forbidden(
+            f"the token's scopes do not cover `{type_ or '*'}` for this",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            rule="scope",
+        )
 
 
 def allows(scopes: str, type_: str, letter: str, *, patient_in_context: bool = False) -> bool:

@@ -4,19 +4,29 @@ https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #cond-patch, #cond-dele
 search: https://hl7.org/fhir/R4/http.html#transaction
 
 A condition is met by what its caller sees; a parameter that is not known is refused, since ignoring
-it would widen what is met.
+it would widen what is met. One that says more than the identity of a resource is a search, which
+the caller's token must cover: the answer tells whether it is met.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fhir_server.auth.scopes import require
 from fhir_server.fhir.http import Call
-from fhir_server.fhir.outcome import BadRequest, NotFound, PreconditionFailed
+from fhir_server.fhir.outcome import (
+    BadRequest,
+    FhirError,
+    NotFound,
+    PreconditionFailed,
+    Unprocessable,
+)
 from fhir_server.fhir.reference import Conditional, elements, parse
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.search import named, parameters, read_query
+from fhir_server.search.parse import SILENT
 from fhir_server.search.query import EVERYTHING, Query
+from fhir_server.search.terms import split
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.place import conditional_patient
 from fhir_server.storage.rows import Named
@@ -43,17 +53,27 @@ class Condition:
 def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
     """A condition such as `identifier=a|b`, with or without `Type?` before it.
 
-    BadRequest where it has no criterion, or a parameter or value that cannot be read.
+    BadRequest where it has no criterion, or a parameter or value that cannot be read; Forbidden for
+    one that is a search, where the token covers none.
     """
     bare = text.removeprefix(type_).removeprefix("?")
     call = Call("GET", type_, bare, {"prefer": "handling=strict"})
     pairs = parameters(call)
+    if not _is_name(pairs):
+        require(context.subject, type_, "s")
     query = read_query(pairs, type_, call, context, stored)
     if query.where == EVERYTHING:
         raise BadRequest(f"`{text[:100]}` has no criterion", code="required")
     # What is found, whatever page or order was asked for.
     query = replace(query, count=1, cursor="", sort=(), ways=(), summary="", total="")
     return Condition(text, query, named(pairs, type_, context))
+
+
+def _is_name(pairs: list[tuple[str, str]]) -> bool:
+    """Whether it names a resource by id or business identifier, as an address would."""
+    values = [value for name, value in pairs if name in ("_id", "identifier")]
+    named = bool(values) and all(name in ("_id", "identifier", *SILENT) for name, _ in pairs)
+    return named and not any(part.endswith("|") for value in values for part in split(value, ","))
 
 
 def hold(conditions: Iterable[Condition], stored: Writing) -> None:
@@ -103,16 +123,22 @@ def resolved(resource: Resource, stored: Writing, context: Context) -> dict[str,
     """The resource with each reference by search replaced by the address of what it finds; None
     when it has none.
 
-    Unprocessable when nothing is found, PreconditionFailed for several.
+    Unprocessable when nothing is found, or there are too many, PreconditionFailed for several.
     """
     found = {}
-    wanted = references(resource, base=context.base, policed=context.policed)
+    wanted = list(references(resource, base=context.base, policed=context.policed))
+    if len(wanted) > context.settings.max_entries:
+        raise too_many()
     for text, type_ in wanted:
         address = target(text, type_, stored, context)
         if address is None:
             raise nothing_there(text, resource)
         found[text] = address
     return pointed(resource, found) if found else None
+
+
+def too_many() -> FhirError:
+    return Unprocessable("too many references by search", code="too-costly")
 
 
 def target(text: str, type_: str, stored: Writing, context: Context) -> str | None:

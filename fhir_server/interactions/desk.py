@@ -114,6 +114,7 @@ class Desk:
             if (
                 other.type_ == "Binary"
                 and other.method == "POST"
+                and other.match is None
                 and f"{self.context.base}/{other.address}" in urls
             ):
                 return other

@@ -14,6 +14,7 @@ from fhir_server.interactions.conditional import Condition
 from fhir_server.interactions.context import Context
 from fhir_server.storage.version import Version
 
+LATEST = 253_402_300_799  # the last second a date of HTTP can say; the first that matters is 0
 HEADERS = (
     ("ifMatch", "if-match"),
     ("ifNoneMatch", "if-none-match"),
@@ -77,7 +78,7 @@ def plan(entry: Mapping[str, Any], place: int, context: Context) -> Planned:
     headers = {header: str(request[name]) for name, header in HEADERS if name in request}
     if "ifModifiedSince" in request:  # an instant here, a date of HTTP there
         since = interval(str(request["ifModifiedSince"]))[0] // 1000
-        headers["if-modified-since"] = formatdate(since, usegmt=True)
+        headers["if-modified-since"] = formatdate(min(max(since, 0), LATEST), usegmt=True)
     method, path = str(request["method"]), url.split("?")[0]
     if method == "POST":
         id_ = "" if "/" in path or "$" in path else context.new_id()
@@ -94,7 +95,8 @@ def refuse_overlap(planned: list[Planned]) -> None:
     seen = set[str]()
     for entry in planned:
         if twice := entry.names & seen:
-            shown = min(twice).removeprefix("condition ")
+            asks_again = entry.condition is not None and entry.condition.name in twice
+            shown = entry.asks if asks_again else min(twice)
             raise BadRequest(
                 f"`{shown[:100]}` is in two entries",
                 code="duplicate",

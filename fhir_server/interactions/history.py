@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#vread, #history
 import re
 from typing import Any
 
+from fhir_server.auth.scopes import grants
 from fhir_server.fhir.bundle import Entry
 from fhir_server.fhir.dates import interval, milliseconds
 from fhir_server.fhir.headers import prefer
@@ -92,7 +93,7 @@ def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str,
             case "_count" if _COUNT.fullmatch(value):
                 return {"count": min(int(value), context.settings.max_page)}
             case "_list" if ID.fullmatch(value.removeprefix("List/")):
-                return {"listed": _listed(stored, value.removeprefix("List/"), context.base)}
+                return {"listed": _listed(stored, value.removeprefix("List/"), context)}
             case "_sort" if value == NEWEST_FIRST:
                 return {}
             case "_count" | "_list":
@@ -102,17 +103,19 @@ def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str,
     return None
 
 
-def _listed(stored: Writing, id_: str, base: str) -> tuple[tuple[str, str, int], ...]:
+def _listed(stored: Writing, id_: str, context: Context) -> tuple[tuple[str, str, int], ...]:
     """What a List names: a resource with all its versions, or one version of it (0 for all). Of a
     List that is not there, or not for this caller, nothing.
     """
+    if not grants(context.subject, "List", "r"):
+        return ()
     try:
         list_ = stored.read("List", id_)
     except (NotFound, Gone):
         return ()
     found = []
     for entry in read_json(bytes(stored.shown([list_])[0])).get("entry", ()):
-        target = _target(entry.get("item", {}).get("reference", ""), base)
+        target = _target(entry.get("item", {}).get("reference", ""), context.base)
         if target is not None and _COUNT.fullmatch(target.version or "0"):
             found.append((target.type_, target.id_, int(target.version or "0")))
     return tuple(found)

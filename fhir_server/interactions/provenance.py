@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/provenance.html#header
 """
 
+from fhir_server.auth.scopes import require
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest
@@ -14,11 +15,13 @@ from fhir_server.storage.writing import Draft, Writing, Written
 def keep(call: Call, done: Written, stored: Writing, context: Context) -> None:
     """Store the Provenance of the header, if there is one, in the record of what was written.
 
-    BadRequest where it is none, or says itself what it is about.
+    BadRequest where it is none, or says itself what it is about; Forbidden when the token does not
+    cover its creation.
     """
     text = call.header("x-provenance")
     if not text:
         return
+    require(context.subject, "Provenance", "c")
     # WSGI hands a header over as Latin-1 (PEP 3333).
     body = text.encode("latin-1", "replace")
     resource = json_format.read(body, max_depth=context.settings.max_depth)

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 """
 
+from dataclasses import dataclass
 from typing import Any, Mapping
 from urllib.parse import parse_qsl
 
@@ -24,7 +25,7 @@ from fhir_server.interactions.desk import Admit, Desk, Perform
 from fhir_server.interactions.entries import Planned, addresses_of, plan, refuse_overlap
 from fhir_server.interactions.links import Links, linked, root_of
 from fhir_server.interactions.responses import of
-from fhir_server.interactions.routes import match
+from fhir_server.interactions.routes import ID, match
 from fhir_server.interactions.search import named
 from fhir_server.interactions.write import chosen_id, known, nothing_to_delete, visible
 from fhir_server.storage.checks import nothing_there
@@ -34,6 +35,10 @@ from profiles.definitions import r4
 
 # The order of what writes; what reads comes last.
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
+
+# Times the entries a Bundle may have: how often references by search are looked at. Entries that
+# wait for each other in the wrong order look again and again.
+LOOKS = 3
 
 # Type and text of a reference by search → the address it was resolved to, and by which entry.
 Found = dict[tuple[str, str], tuple[str, Planned]]
@@ -110,16 +115,19 @@ class Batch(Desk):
             status=refusal.status,
             request_id=self.context.request_id,
         )
-        type_, _, id_ = path.partition("/")
-        touched = Named(resource=(type_, id_)) if id_ and "/" not in id_ else Named()
-        if query and not id_ and r4().is_resource(type_):
+        type_, id_, *_ = [*path.split("/"), ""]
+        touched = Named(resource=(type_, id_)) if ID.fullmatch(id_) else Named()
+        if query and not touched and r4().is_resource(type_):
             touched = named(parse_qsl(query), type_, self.context)
         self.stored.next_trace()
         self.stored.note_refusal(note, touched, refusal)
 
 
+@dataclass
 class Transaction(Desk):
     """All or nothing."""
+
+    looks: int = 0  # at references by search, so far
 
     def done(self, planned: list[Planned]) -> Reply:
         """All entries in the order of the standard, or none: the first refusal names its entry."""
@@ -130,7 +138,8 @@ class Transaction(Desk):
         for entry in planned:
             links = Links(addresses, self.context.base, root_of(entry.full_url) or self.root)
             entry.resource = linked(entry.resource, links)
-            if entry.method in ("POST", "PUT") and entry.id_:
+            # What is there already, and found by a condition, is no work of this transaction.
+            if entry.method in ("POST", "PUT") and entry.id_ and entry.match is None:
                 self.stored.created.add((entry.type_, entry.id_))
         writes = [entry for entry in planned if entry.method in ORDER]
         self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
@@ -155,7 +164,9 @@ class Transaction(Desk):
         asking = [entry for entry in planned if entry.asks]
         for entry in asking:
             with of(entry):
-                route = match(self.call_of(entry))  # a path that is none is told first
+                call = self.call_of(entry)
+                route = match(call)  # a path that is none is told first
+                self.admit(call, route)  # before the store is asked
                 text = entry.asks.removeprefix("?")
                 entry.condition = conditional.read(route.type_, text, self.stored, self.context)
         held = [e.condition for e in asking if e.condition and e.method in ("POST", "PUT")]
@@ -175,7 +186,6 @@ class Transaction(Desk):
             entry.id_ = found.id_
         if entry.method == "POST":
             return
-        self.admit(call := self.call_of(entry), match(call))
         if entry.id_:
             entry.url = entry.address
         if entry.method == "PUT" and entry.id_:
@@ -218,6 +228,9 @@ class Transaction(Desk):
         wanted = list(conditional.references(resource, base=context.base, policed=context.policed))
         for text, type_ in wanted:
             if (type_, text) not in found:
+                self.looks += 1
+                if self.looks > LOOKS * context.settings.max_entries:
+                    raise conditional.too_many()
                 address = conditional.target(text, type_, self.stored, context)
                 if address is None:
                     return text

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#create, #update, #patch, #delete
 from dataclasses import replace
 from typing import Any
 
+from fhir_server.auth.scopes import grants
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     BadRequest,
@@ -57,8 +58,17 @@ def known(call: Call, version: Version, stored: Writing, context: Context) -> Re
     stored.note(
         context.note(call, "create", version.type_, version.id_), [(version.record, version.rules)]
     )
-    text = stored.shown([version])[0]
+    text, call = stored.shown([version])[0], covered(call, version.type_, context)
     return answered(call, version, 200, context.base, text, where="Location")
+
+
+def covered(call: Call, type_: str, context: Context) -> Call:
+    """The call, answered without content where the token does not cover reading: what lies there
+    is not what its caller sent.
+    """
+    if grants(context.subject, type_, "r"):
+        return call
+    return replace(call, headers={**call.headers, "prefer": "return=minimal"})
 
 
 def _made(
@@ -245,7 +255,8 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     if done.version.deleted:
         return Reply(204, headers=version_headers(done.version))
     provenance.keep(call, done, stored, context)
-    return written(call, done, context.base, stored.shown([done.version])[0])
+    text = stored.shown([done.version])[0]
+    return written(covered(call, current.type_, context), done, context.base, text)
 
 
 def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:

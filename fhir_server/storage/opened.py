@@ -239,10 +239,12 @@ class Opened:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What fails within is undone alone, and what was remembered of it forgotten."""
+        created = set(self.created)
         try:
             with self.session.savepoint():
                 yield
         except BaseException:
+            self.created = created
             self.standings.clear()
             self.authors.clear()
             self.deleted.clear()

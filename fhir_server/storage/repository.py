@@ -27,6 +27,19 @@ MINIMUM = frozenset({CLOSING, DMP_BASE + "dmp-medecin-traitant"})
 Asked = tuple[str, Sequence[tuple[str, str]]]
 
 
+# Ids in one statement: SQLite takes a time for its parameters that grows with their square.
+AT_ONCE = 500
+
+
+def _by_type(addresses: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for type_, id_ in addresses:
+        found.setdefault(type_, []).append(id_)
+    for type_, ids in found.items():
+        for start in range(0, len(ids), AT_ONCE):
+            yield type_, ids[start : start + AT_ONCE]
+
+
 class Repository(Opened):
     """Reads, searches and histories, each guarded by the scope."""
 
@@ -193,12 +206,9 @@ class Repository(Opened):
 
     def those(self, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
         """The current versions of these resources, as far as the caller sees them."""
-        by_type: dict[str, list[str]] = {}
-        for type_, id_ in addresses:
-            by_type.setdefault(type_, []).append(id_)
         return {
             (version.type_, version.id_): version
-            for type_, ids in by_type.items()
+            for type_, ids in _by_type(addresses)
             for version in read.visible_versions(self.session, self.rows(), type_, ids)
         }
 
@@ -223,12 +233,9 @@ class Repository(Opened):
     ) -> set[tuple[str, str]]:
         """Those of these resources the caller may see; `deleted`: or could, were they not deleted.
         """
-        by_type: dict[str, list[str]] = {}
-        for type_, id_ in addresses:
-            by_type.setdefault(type_, []).append(id_)
         return {
             (type_, id_)
-            for type_, ids in by_type.items()
+            for type_, ids in _by_type(addresses)
             for id_ in read.visible_addresses(
                 self.session, self.rows(), type_, ids, deleted=deleted
             )

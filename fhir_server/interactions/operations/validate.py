@@ -8,11 +8,11 @@ What it tells of the store is what the write itself would have told, and it leav
 
 from typing import Any, Mapping
 
-from fhir_server.auth.scopes import grants
+from fhir_server.auth.scopes import require
 from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, FhirError, Forbidden, Issue, operation_outcome
+from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, operation_outcome
 from fhir_server.interactions import write
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.body import check_ins, check_understood
@@ -75,8 +75,8 @@ def _check_mode(mode: str, route: Route, context: Context) -> None:
     if mode and mode not in MODES[route.level]:
         every = ", ".join(f"`{mode}` on {level}" for level in MODES for mode in MODES[level])
         raise BadRequest(f"`mode` is `{mode[:100]}`, and may be {every}", code="value")
-    if mode == "delete" and not grants(context.subject, route.type_, "d"):
-        raise Forbidden(f"the token's scopes do not cover `{route.type_}` for this", rule="scope")
+    if mode == "delete":
+        require(context.subject, route.type_, "d")
 
 
 def _check_profile(profile: str, resource: Resource) -> None:

@@ -1,0 +1,203 @@
+"""Attacks on the rest of R4's REST: conditions, references by search, Bundles, histories, headers.
+
+Each is a way that was open once; `test_attacks` has the older ones.
+"""
+
+import json
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.house import BASE, LUCIEN, NINA, PAUL, House, Person, new_id
+from tests.people import opened, patient, stored
+from tests.test_attacks import MASK, deposit, observation, patch
+
+NOWHERE = "urn:uuid:11111111-1111-4111-8111-111111111111"
+PROVENANCE = json.dumps({
+    "resourceType": "Provenance",
+    "recorded": "2026-11-24T12:00:00Z",
+    "agent": [{"who": {"display": "somebody"}}],
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def record(house: House) -> str:
+    """The id of Lucien's Patient; Paul is his doctor, Nina of his team."""
+    return opened(house, NINA, doctor=PAUL)
+
+
+def entry(method: str, url: str, resource: Any = None, **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"request": {"method": method, "url": url} | more}
+    return made | ({"resource": resource} if resource else {})
+
+
+def bundle(kind: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def scoped(scope: str) -> Person:
+    return NINA.but(scope=scope)
+
+
+def numbered(record: str, number: str, **more: Any) -> dict[str, Any]:
+    return observation(record) | {"identifier": [{"system": "urn:x", "value": number}]} | more
+
+
+@pytest.mark.parametrize("form", ["Binary/{}", BASE + "/Binary/{}", "Binary/{}/_history/1"])
+def test_nobody_gets_at_bytes_by_a_condition(house: House, record: str, form: str) -> None:
+    """Bytes that two documents share would lose the mask of the one to the other."""
+    document = house.get(f"DocumentReference/{deposit(house, record)}", NINA).json
+    binary = document["content"][0]["attachment"]["url"].rpartition("/")[2]
+    bytes_ = {"resourceType": "Binary", "contentType": "text/xml", "data": "eA=="}
+    kept = ("resourceType", "status", "subject", "securityLabel")
+    mine = {name: document[name] for name in kept}
+    mine["content"] = [{"attachment": {"contentType": "text/xml", "url": form.format(binary)}}]
+    sent = bundle(
+        "transaction",
+        entry("POST", "Binary", bytes_, ifNoneExist=f"_id={binary}") | {"fullUrl": NOWHERE},
+        entry("POST", "DocumentReference", mine),
+    )
+    assert house.post("", NINA, sent).status == 422
+    mask = {"op": "add", "path": "/securityLabel/-", "value": MASK}
+    assert patch(house, f"DocumentReference/{document['id']}", LUCIEN, mask).status == 200
+    assert house.get(f"Binary/{binary}", NINA).status == 404
+
+
+@pytest.mark.parametrize("name", ["Essai", "Nobody"])
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_conditions_in_a_bundle_ask_nothing_the_token_does_not_cover(
+    house: House, record: str, kind: str, method: str, name: str
+) -> None:
+    sent: Any = None if method == "DELETE" else patient(id="mine")
+    if method == "PATCH":
+        sent = {"resourceType": "Binary", "contentType": "application/json-patch+json"}
+    one = entry(method, f"Patient?name={name}", sent)
+    if method == "POST":
+        one = entry(method, "Patient", sent, ifNoneExist=f"name={name}")
+    answer = house.post("", scoped("user/Observation.c"), bundle(kind, one))
+    assert b"do not cover `Patient`" in answer.body and record.encode() not in answer.body
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "status=final",
+        "subject:Patient.name=Essai",
+        "identifier=urn:x|",
+        "identifier=urn:x|1&status=final",
+    ],
+)
+def test_a_condition_is_a_search(house: House, record: str, condition: str) -> None:
+    writer = scoped("user/Observation.cud")
+    sent = observation(record)
+    stored(house.post("Observation", NINA, sent))
+    assert house.post("Observation", writer, sent, if_none_exist=condition).status == 403
+    for method in ("PUT", "DELETE"):
+        answer = house.call(method, "Observation", writer, sent, query=condition)
+        assert answer.status == 403
+
+
+def test_a_business_identifier_is_a_name(house: House, record: str) -> None:
+    writer, name = scoped("user/Observation.cu"), new_id()
+    sent, asked = numbered(record, name), f"identifier=urn:x|{name}"
+    assert house.post("Observation", writer, sent, if_none_exist=asked).status == 201
+    assert house.call("PUT", "Observation", writer, sent, query=asked).status == 200
+
+
+def test_a_token_to_write_reads_nothing_back(house: House, record: str) -> None:
+    name, writer = new_id(), scoped("user/Observation.cu")
+    path = f"Observation/{stored(house.post('Observation', NINA, numbered(record, name)))}"
+    sent, asked = observation(record), f"identifier=urn:x|{name}"
+    known = house.post("Observation", writer, sent, if_none_exist=asked)
+    assert (known.status, known.body) == (200, b"")
+    patched = patch(house, path, writer, {"op": "test", "path": "/status", "value": "final"})
+    assert (patched.status, patched.body) == (200, b"")
+
+
+@pytest.mark.parametrize("kind", ["alone", "transaction", "$validate"])
+@pytest.mark.parametrize("name", ["Essai", "Nobody"])
+def test_a_reference_by_search_is_a_search(
+    house: House, record: str, kind: str, name: str
+) -> None:
+    sent = observation(record) | {"focus": [{"reference": f"Patient?name={name}"}]}
+    writer = scoped("user/Observation.c")
+    match kind:
+        case "alone":
+            answer = house.post("Observation", writer, sent)
+        case "transaction":
+            answer = house.post("", writer, bundle(kind, entry("POST", "Observation", sent)))
+        case _:
+            answer = house.call("POST", "Observation/$validate", writer, sent, query="mode=create")
+    assert "do not cover `Patient`" in answer.diagnostics
+
+
+def test_a_provenance_is_covered_by_the_token(house: House, record: str) -> None:
+    name, writer = new_id(), scoped("user/Observation.c")
+    sent = numbered(record, name)
+    assert house.post("Observation", writer, sent, x_provenance=PROVENANCE).status == 403
+    assert house.get(f"Observation?identifier=urn:x|{name}", NINA).json["total"] == 0
+
+
+def test_a_list_is_read_by_who_may_read_lists(house: House, record: str) -> None:
+    document = deposit(house, record)
+    [listed] = house.get(f"List?item=DocumentReference/{document}", NINA).entries
+    path = f"DocumentReference/_history?_list={listed['id']}"
+    assert house.get(path, NINA).json["total"] == 1
+    assert house.get(path, scoped("user/DocumentReference.s")).json["total"] == 0
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_no_time_is_too_far_away(house: House, record: str, since: str) -> None:
+    one = entry("GET", f"Patient/{record}", ifModifiedSince=since)
+    [done] = house.post("", NINA, bundle("batch", one)).json["entry"]
+    assert done["response"]["status"][:3] == ("200" if since < "2" else "304")
+
+
+def test_a_refusal_of_an_overlap_has_the_words_of_its_caller(house: House, record: str) -> None:
+    asked = "identifier=urn:x|overlap"
+    both = [entry("POST", "Observation", numbered(record, n), ifNoneExist=asked) for n in "12"]
+    answer = house.post("", NINA, bundle("transaction", *both))
+    assert (answer.status, answer.diagnostics) == (400, f"`{asked}` is in two entries")
+
+
+@pytest.mark.parametrize("kind", ["Observation/{}", "DocumentReference/{}"])
+def test_references_cost_what_they_are_many(house: House, record: str, kind: str) -> None:
+    links = [{"reference": kind.format(f"x{n}")} for n in range(40_000)]
+    begin = monotonic()
+    answer = house.post("Observation", NINA, observation(record) | {"derivedFrom": links})
+    assert answer.status == 422 and monotonic() - begin < 15
+
+
+def test_entries_that_wait_for_each_other_are_looked_at_so_often(house: House, record: str) -> None:
+    name = new_id()
+
+    def nth(n: int) -> dict[str, Any]:
+        link = [{"reference": f"Observation?identifier=urn:x|{name}-{n + 1}"}]
+        more = {"derivedFrom": link} if n < 199 else {}
+        return entry("POST", "Observation", numbered(record, f"{name}-{n}", **more))
+
+    answer = house.post("", NINA, bundle("transaction", *map(nth, range(200))))
+    assert answer.json["issue"][0]["code"] == "too-costly"
+    answer = house.post("", NINA, bundle("transaction", *map(nth, reversed(range(180, 200)))))
+    assert answer.status == 200
+
+
+def test_a_refusal_in_a_batch_is_noted_where_it_belongs(house: House, record: str) -> None:
+    mask = {"securityLabel": [{"coding": [{"system": s, "code": c}]} for s, c in (
+        ("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N"),
+        (MASK["coding"][0]["system"], MASK["coding"][0]["code"]))]}  # fmt: skip
+    hidden = f"DocumentReference/{deposit(house, record, **mask)}"
+    urls = [hidden, f"{hidden}/_history", f"{hidden}/_history/1", f"{hidden}/$meta"]
+    sent = bundle("batch", *(entry("GET", url) for url in urls))
+    before = refusals(house, record)
+    done = house.post("", NINA, sent).json["entry"]
+    assert {one["response"]["status"][:3] for one in done} == {"404"}
+    assert refusals(house, record) == before + len(urls)
+
+
+def refusals(house: House, record: str) -> int:
+    """How many of them the holder reads in his log."""
+    log = house.get(f"AuditEvent?patient=Patient/{record}&_count=500", LUCIEN).entries
+    return sum(event.get("outcome") == "4" for event in log)

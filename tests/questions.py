@@ -73,7 +73,10 @@ def searches(script: Script) -> Iterator[str]:
         f"security-label={MASKED}", f"security-label:not={MASKED}",
         f"author=Practitioner/{script.practitioner}", f"author.identifier={ANNE.sub}",
         f"author:identifier={ANNE.sub}", f"relatesto:DocumentReference.security-label={MASKED}",
-        "relatesto.status=superseded", "relatesto:DocumentReference.author.identifier=|x",
+        "relatesto.status=superseded", "type:text=a", "security-label:text=m",
+        "_source:below=http://a.example",
+        "relationship=DocumentReference/1$replaces", "status:not-in=http://hl7.org/fhir/ValueSet/"
+        "document-reference-status", "relatesto:DocumentReference.author.identifier=|x",
     ):  # fmt: skip
         yield f"DocumentReference?{query}"
     for query in (

@@ -23,6 +23,7 @@ from fhir_server.search.query import (
 )
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import ASK
+from fhir_server.search.types.composite import has_value
 from fhir_server.search.types.date import asked_interval
 from fhir_server.search.types.reference import leads_to
 from profiles.definitions import r4
@@ -68,7 +69,8 @@ class Criteria:
         if dot:
             return self.chain(parameter, modifier, rest, value)
         if modifier == "missing":
-            present = HasKey((parameter.present,))
+            is_composite = parameter.type == "composite"
+            present = has_value(parameter) if is_composite else HasKey((parameter.present,))
             return Not(present) if is_true(code, value) else present
         return ASK[parameter.type](parameter, modifier, alternatives(code, value), self.asked)
 

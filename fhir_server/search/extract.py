@@ -49,7 +49,8 @@ def extract(resource: Mapping[str, Any], *, base: str) -> Index:
     for parameter in parameters(resource["resourceType"]).values():
         items = parameter.select(resource)
         if items:
-            rows.keys.add(parameter.present)
+            if not parameter.paired:  # else only with all its parts
+                rows.keys.add(parameter.present)
             READ[parameter.type](parameter, items, rows)
     known = {(type_, id_) for _, type_, id_ in rows.references}
     others = [a for a in _addresses(resource, base) if a not in known]

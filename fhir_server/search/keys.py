@@ -25,6 +25,9 @@ Kind = Literal[
     "uri",
     "string",  # the whole string as it is
     "unit",  # of a quantity: makes the number of its own rows
+    "text",  # of a token: makes the number of the rows of its words
+    "address",  # of a uri: makes the number of the rows of the addresses, letter by letter
+    "component",  # of a composite: the number of what stands beside one key
 ]
 
 
@@ -42,6 +45,11 @@ def number(type_: str, code: str) -> int:
 def key(parameter: int, kind: Kind, *values: str) -> int:
     """The number of a value of a parameter."""
     return _hash("\0".join((str(parameter), kind, *values)))
+
+
+def beside(one: int, other: int) -> int:
+    """The number of `other` where it stands in the same element as `one`."""
+    return common(one, "component", str(other))
 
 
 @lru_cache(maxsize=16_384)

@@ -4,10 +4,12 @@ https://hl7.org/fhir/R4/searchparameter-registry.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from fhir_server.search import keys
 from fhir_server.search.rows import Items
@@ -19,19 +21,30 @@ COLUMNS = ("_id", "_lastUpdated")  # of every resource: beside its index, not in
 # Not in the index: R4 gives these no expression.
 UNEXPRESSED = ("_content", "_filter", "_query", "_text", "age", "birthOrderBoolean")
 
-# Not in the index yet: composites need their components side by side, `near` needs distances.
-UNSUPPORTED_TYPES = ("composite", "special")
+# Not in the index: `near` needs distances; three components of one of many elements, a table.
+UNSUPPORTED_TYPES = ("special",)
+UNPAIRED = ("chromosome-variant-coordinate", "referenceseqid-variant-coordinate")
+
+# A composite over an element and over those inside it asks for either.
+EITHER = {
+    "combo-code-value-concept": ("code-value-concept", "component-code-value-concept"),
+    "combo-code-value-quantity": ("code-value-quantity", "component-code-value-quantity"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
     """A search parameter of one resource type.
 
-    `type`: token, date, string, reference, uri, number or quantity. `targets`: resource types a
-    reference may lead to, empty for any. `number`: 63 bits, the same on every server. `present`:
-    the key that says it has a value. `systems`: the implied code system of each code, when all its
-    values are of type code. `select` gives (type, value) pairs; the value of an extension rather
-    than the extension.
+    `type`: token, date, string, reference, uri, number, quantity or composite. `targets`: resource
+    types a reference may lead to, empty for any. `number`: 63 bits, the same on every server.
+    `present`: the key that says it has a value (of a composite: only if `paired`). `systems`: the
+    implied code system of each code, when all its values are of type code. `select` gives (type,
+    value) pairs; the value of an extension rather than the extension.
+
+    A composite has `parts`, whose values are to be of the same element. Where there is one element
+    only they are parameters of the resource; else it is `paired`: `select` gives the elements, and
+    the parts select from these. Or it has `ways`: composites, of which one is to be met.
     """
 
     resource: str
@@ -42,6 +55,9 @@ class Parameter:
     present: int
     systems: Mapping[str, str]
     select: Select
+    parts: tuple["Parameter", ...] = ()
+    paired: bool = False
+    ways: tuple["Parameter", ...] = ()
 
 
 def compiled(definition: SearchParameter, type_: str, definitions: Definitions) -> Parameter:
@@ -65,15 +81,61 @@ def compiled(definition: SearchParameter, type_: str, definitions: Definitions) 
 def parameters(type_: str) -> Mapping[str, Parameter]:
     """The parameters of a resource type by code, but `COLUMNS`; KeyError for an unknown type."""
     definitions = r4()
-    return MappingProxyType({
-        code: compiled(definition, type_, definitions)
+    offered = {
+        code: definition
         for code, definition in definitions.search[type_].items()
         if is_supported(definition) and code not in COLUMNS
-    })  # fmt: skip
+    }
+    found = {
+        code: compiled(definition, type_, definitions)
+        for code, definition in offered.items()
+        if definition.type != "composite"
+    }
+    # Those that ask for either of two come after these.
+    for code in sorted(set(offered) - set(found), key=lambda code: code in EITHER):
+        found[code] = _composite(offered[code], type_, found, definitions)
+    return MappingProxyType(found)
+
+
+def _composite(
+    definition: SearchParameter,
+    type_: str,
+    known: Mapping[str, Parameter],
+    definitions: Definitions,
+) -> Parameter:
+    code, number = definition.code, keys.number(type_, definition.code)
+    made = Parameter(
+        type_, code, "composite", (), number, keys.key(number, "present"), {}, lambda _: ()
+    )
+    if code in EITHER:
+        return replace(made, ways=tuple(known[way] for way in EITHER[code]))
+    path = compile_path(definition.expression, type_, definitions)
+    (end,) = path.ends
+    components = [definitions.parameter_urls[url] for url, _ in definition.components]
+    if _is_once(end.type_, type_, definitions):
+        return replace(made, parts=tuple(known[component.code] for component in components))
+    expressions = [expression for _, expression in definition.components]
+    if code == "relationship":  # R4 has these two the wrong way round
+        expressions.reverse()
+    parts = tuple(
+        replace(
+            compiled(msgspec.structs.replace(component, expression=text), end.type_, definitions),
+            number=keys.number(type_, f"{code}${component.code}"),
+        )
+        for component, text in zip(components, expressions, strict=True)
+    )
+    return replace(made, parts=parts, paired=True, select=path.select)
+
+
+def _is_once(element: str, type_: str, definitions: Definitions) -> bool:
+    """Whether a resource is this element, or has it once."""
+    found = definitions.types[type_].by_name.get(element.removeprefix(f"{type_}."))
+    return element == type_ or (found is not None and not found.many)
 
 
 def is_supported(definition: SearchParameter) -> bool:
-    return definition.expression != "" and definition.type not in UNSUPPORTED_TYPES
+    known = definition.type not in UNSUPPORTED_TYPES and definition.code not in UNPAIRED
+    return known and definition.expression != ""
 
 
 def _targets(declared: tuple[str, ...], ends: tuple[End, ...]) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.htm
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import NoReturn, cast
 
 from fhir_server.fhir.outcome import BadRequest
@@ -13,6 +15,8 @@ from fhir_server.search.query import Prefix
 _ESCAPED = re.compile(r"\\([\\,|$])")
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _UNUSABLE = re.compile(r"[\0\ud800-\udfff]")  # no database takes these as text
+
+MAX_KEYS = 5_000  # that one parameter may stand for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ def check_text(value: str) -> None:
     """BadRequest when `value` has characters that cannot be stored or compared."""
     if _UNUSABLE.search(value):
         raise BadRequest("a search value has a character that is not allowed", code="value")
+
+
+def bounded(code: str, keys: Iterable[int]) -> tuple[int, ...]:
+    """The keys, each once; BadRequest where a value stands for more than a search may compare."""
+    found = tuple(dict.fromkeys(islice(keys, MAX_KEYS + 1)))
+    if len(found) > MAX_KEYS:
+        text = f"`{code[:100]}` asks for more than {MAX_KEYS} values"
+        raise BadRequest(text, code="too-costly")
+    return found
 
 
 def refuse_value(code: str, value: str) -> NoReturn:

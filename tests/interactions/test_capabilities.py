@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fhir_server.interactions.capabilities import statement
+from fhir_server.search.parameters import parameters
 from fhir_server.settings import read
 from profiles.definitions import r4
 from profiles.validate import validate
@@ -20,6 +21,15 @@ VALUES = {
     "string": "a", "token": "http://a.example|b", "reference": "Patient/a", "date": "ge2020-01-01",
     "number": "gt1", "quantity": "gt1.5|http://unitsofmeasure.org|mg", "uri": "http://a.example/b",
 }  # fmt: skip
+
+
+def value_of(type_: str, name: str, kind: str) -> str:
+    """One that this parameter of a type can be asked by."""
+    if kind == "composite":
+        asked = parameters(type_)[name]
+        parts = asked.parts or asked.ways[0].parts
+        return "$".join(VALUES[part.type] for part in parts)
+    return "a" if name == "_id" else VALUES[kind]
 
 
 @cache
@@ -92,7 +102,7 @@ def test_every_interaction_it_declares_is_there(plain: House) -> None:
 def test_every_parameter_it_declares_is_searched_by(
     plain: House, type_: str, name: str, kind: str
 ) -> None:
-    value = "a" if name == "_id" else VALUES[kind]
+    value = value_of(type_, name, kind)
     answer = plain.call("GET", type_, query={name: value}, prefer="handling=strict")
     assert answer.status == 200, answer.body
     assert answer.json["link"][0]["url"].startswith(f"{BASE}/{type_}?{name}=")
@@ -102,7 +112,7 @@ def test_with_the_rules_on_it_declares_what_is_searched_by_there(house: House) -
     patient_id = opened(house, NINA)
     for found in house.get("metadata").json["rest"][0]["resource"]:
         for parameter in found["searchParam"] if found["type"] in SEARCHED else ():
-            value = "a" if parameter["name"] == "_id" else VALUES[parameter["type"]]
+            value = value_of(found["type"], parameter["name"], parameter["type"])
             query = {parameter["name"]: value, "patient": patient_id}
             if found["type"] == "Patient":
                 del query["patient"]

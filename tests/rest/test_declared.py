@@ -12,6 +12,7 @@ from fhir_server.search.types.reference import leads_to
 from profiles.definitions import r4
 from tests.house import Answer, House
 from tests.interactions.minimal import minimal
+from tests.interactions.test_capabilities import value_of
 from tests.people import stored
 from tests.rest.stated import JSON_PATCH, basic, codes, rest, said
 
@@ -57,10 +58,6 @@ OPERATIONS = (
     "submit-data", "subset", "subsumes", "transform", "translate", "validate", "validate-code",
     "versions", "export", "nonsense",
 )  # fmt: skip
-VALUES = {
-    "string": "a", "token": "http://a.example|b", "reference": "Patient/a", "date": "ge2020-01-01",
-    "number": "gt1", "quantity": "gt1.5|http://unitsofmeasure.org|mg", "uri": "http://a.example/b",
-}  # fmt: skip
 MANY = 40  # parameters in one search
 
 
@@ -149,7 +146,7 @@ def test_I27_every_type_does_what_it_declares(plain: House, type_: str) -> None:
 @pytest.mark.parametrize("type_", r4().resources)
 def test_I27_every_parameter_that_is_declared_is_searched_by(plain: House, type_: str) -> None:
     there = said(plain, type_)["searchParam"]
-    pairs = [(p["name"], "a" if p["name"] == "_id" else VALUES[p["type"]]) for p in there]
+    pairs = [(p["name"], value_of(type_, p["name"], p["type"])) for p in there]
     for first in range(0, len(pairs), MANY):
         some = pairs[first : first + MANY]
         answer = plain.call("GET", type_, query=some, prefer="handling=strict")

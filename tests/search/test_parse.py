@@ -42,9 +42,8 @@ def test_what_was_used_is_told_in_order() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "Status", "_text", "_has:Consent:patient:actor", "_filter", "_list",
-     "relationship", "near"],
-)  # fmt: skip
+    ["nothing", "Status", "_text", "_has:Consent:patient:actor", "_filter", "_list", "near"],
+)
 def test_what_is_not_done_is_ignored_or_refused_when_strict(name: str) -> None:
     assert query(f"DocumentReference?{name}=1").ignored == (name,)
     with pytest.raises(BadRequest) as refusal:

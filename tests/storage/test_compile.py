@@ -31,6 +31,7 @@ from fhir_server.storage.engine import Database
 from fhir_server.storage.find import find
 from fhir_server.storage.rows import Named, Rows
 from fhir_server.storage.write import New
+from tests.storage.elements import ELEMENTS
 
 SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
 QUERIES = 2_000
@@ -58,40 +59,13 @@ COUNTS = {
     "ChargeItem": 10, "ValueSet": 8,
 }  # fmt: skip
 TYPES = tuple(COUNTS)
-# Each element and what it is: one of FEW, a method of Maker, a type it leads to, words; * a list.
-ELEMENTS = {
-    "DocumentReference": "status:current/superseded masterIdentifier:identifier type:concept"
-    " identifier:identifier* category:concept* subject:Patient date:time description:word"
-    " securityLabel:concept* relatesTo:relation* context:context",
-    "Patient": "identifier:identifier* name:name* birthDate:date gender:male/female"
-    " address:address*",
-    "Observation": "status:final/amended code:concept subject:Patient identifier:identifier*"
-    " hasMember:Observation* effectiveDateTime:when effectivePeriod:period valueString:word"
-    " valueQuantity:quantity valueCodeableConcept:concept",
-    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*",
-    "Consent": "status:active/inactive scope:concept category:concept* patient:Patient"
-    " dateTime:when provision:provision",
-    "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
-    " priceOverride:money",
-    "ValueSet": "status:draft/active url:system title:word date:when",
-    "concept": "coding:coding*",
-    "coding": "system:system code:code",
-    "identifier": "system:system value:code",
-    "name": "family:word given:word*",
-    "address": "city:word line:word*",
-    "context": "period:period",
-    "money": "value:number currency:EUR/",
-    "relation": "code:replaces/appends target:DocumentReference",
-    "entry": "item:DocumentReference",
-    "provision": "period:period data:data*",
-    "data": "reference:DocumentReference",
-}
 ASKED = {
     "DocumentReference": "identifier status type category patient subject date description"
-    " security-label relatesto relation period",
+    " security-label relatesto relation relationship period",
     "Patient": "identifier name family given birthdate gender address address-city",
     "Observation": "status code subject patient identifier has-member date value-quantity"
-    " value-concept value-string combo-value-quantity",
+    " value-concept value-string combo-value-quantity code-value-quantity code-value-concept"
+    " component-code-value-quantity component-code-value-concept combo-code-value-quantity",
     "List": "status title code subject patient date item",
     "Consent": "status scope category patient date period data",
     "ChargeItem": "code subject patient factor-override quantity price-override",
@@ -103,7 +77,10 @@ LEADING = {
 }
 STATUSES = ["current", "final", "active", "male", "replaces"]
 PREFIXES = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
-MODIFIERS = {"token": ("", "", "", ":not"), "string": ("", "", ":exact", ":contains")}
+MODIFIERS = {
+    "token": ("", "", "", ":not", ":text"), "uri": ("", ":above", ":below"),
+    "string": ("", "", ":exact", ":contains"),
+}  # fmt: skip
 SUFFIXES = ["", "", "", "||mg", f"|{UCUM}|kg", "|urn:iso:std:iso:4217|EUR"]
 
 Json = dict[str, Any]
@@ -259,7 +236,9 @@ class Asker:
             chained = depth and self.random.random() < 0.5
             return self.chain(code, target, depth) if chained else self.reference(code, target)
         modifier = self.one(MODIFIERS.get(kind, ("",)))
-        if modifier == ":exact":
+        if kind == "composite":
+            return code, self.alternatives(lambda: self.composite(code))
+        if modifier in (":exact", ":text"):
             return code + modifier, self.alternatives(lambda: escaped(self.one(WORDS)))
         return code + modifier, self.alternatives(getattr(self, kind))
 
@@ -301,7 +280,13 @@ class Asker:
         return self.number() + self.one(SUFFIXES)
 
     def uri(self) -> str:
-        return escaped(self.one(SYSTEMS))
+        return escaped(SYSTEMS[1]) + self.one(("", "/d"))
+
+    def composite(self, code: str) -> str:
+        if code == "relationship":
+            return f"{self.id_of('DocumentReference')}${self.one(('replaces', 'appends'))}"
+        coded = self.one((escaped(self.one(CODES)), f"{SYSTEMS[0]}|1"))
+        return f"{coded}${self.quantity() if 'quantity' in code else self.token()}"
 
 
 def escaped(text: str) -> str:

@@ -4,23 +4,11 @@ search says of it.
 https://hl7.org/fhir/R4/search.html#ptypes
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import Criterion
-from fhir_server.search.rows import Items, Rows
-from fhir_server.search.terms import Asked
-from fhir_server.search.types import date, number, quantity, reference, string, token, uri
+from fhir_server.search.types import composite
+from fhir_server.search.types.composite import Ask, Read
 
-Read = Callable[[Parameter, Items, Rows], None]
-Ask = Callable[[Parameter, str, Sequence[str], Asked], Criterion]  # modifier, values still escaped
-
-READ: Mapping[str, Read] = MappingProxyType({
-    "token": token.read, "date": date.read, "string": string.read, "reference": reference.read,
-    "uri": uri.read, "number": number.read, "quantity": quantity.read,
-})  # fmt: skip
-ASK: Mapping[str, Ask] = MappingProxyType({
-    "token": token.ask, "date": date.ask, "string": string.ask, "reference": reference.ask,
-    "uri": uri.ask, "number": number.ask, "quantity": quantity.ask,
-})  # fmt: skip
+READ: Mapping[str, Read] = MappingProxyType({**composite.READ, "composite": composite.read})
+ASK: Mapping[str, Ask] = MappingProxyType({**composite.ASK, "composite": composite.ask})

@@ -7,7 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from fhir_server.search.parameters import Parameter
@@ -19,6 +19,8 @@ LEAST, GREATEST = -sys.float_info.max, sys.float_info.max  # open ends
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 NumberInterval = tuple[float, float]
+ONE = Decimal(1)
+_EXACT = Context(prec=100, traps=[])
 
 
 def approximate(number: int | Decimal) -> float:
@@ -47,13 +49,18 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
             rows.numbers.append((parameter.number, *point(value)))
 
 
-def between(range_: Any) -> NumberInterval:
+def between(range_: Any, factor: Decimal = ONE) -> NumberInterval:
     """The interval of a Range; a missing end is open."""
     low, high = range_.get("low", {}).get("value"), range_.get("high", {}).get("value")
     return (
-        LEAST if low is None else approximate(low),
-        GREATEST if high is None else point(high)[1],
+        LEAST if low is None else approximate(times(low, factor)),
+        GREATEST if high is None else point(times(high, factor))[1],
     )
+
+
+def times(number: int | Decimal, factor: Decimal) -> int | Decimal:
+    """Exactly, or infinite; whatever is stored."""
+    return number if factor is ONE else _EXACT.multiply(Decimal(number), factor)
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
@@ -64,8 +71,11 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
     return parts[0] if len(parts) == 1 else AnyOf(parts)
 
 
-def asked_interval(code: str, value: str, number: str) -> tuple[Prefix, float, float]:
-    """Prefix, low and high of `lt100`; `value` is what BadRequest names when `number` is none.
+def asked_interval(
+    code: str, value: str, number: str, factor: Decimal = ONE
+) -> tuple[Prefix, float, float]:
+    """Prefix, low and high of `lt100`, each multiplied by `factor`; `value` is what BadRequest
+    names when `number` is none.
 
     Equality has the precision of the text (100 is [99.5, 100.5)), `ap` a tenth of the value, the
     others are exact.
@@ -77,16 +87,16 @@ def asked_interval(code: str, value: str, number: str) -> tuple[Prefix, float, f
     if prefix in ("eq", "ne"):
         return (
             prefix,
-            approximate(exact - _half_unit(exact)),
-            approximate(exact + _half_unit(exact)),
+            approximate(times(exact - _half_unit(exact), factor)),
+            approximate(times(exact + _half_unit(exact), factor)),
         )
     if prefix == "ap":
         return (
             prefix,
-            approximate(exact - abs(exact) / 10),
-            after(approximate(exact + abs(exact) / 10)),
+            approximate(times(exact - abs(exact) / 10, factor)),
+            after(approximate(times(exact + abs(exact) / 10, factor))),
         )
-    return prefix, *point(exact)
+    return prefix, *point(times(exact, factor))
 
 
 def _half_unit(number: Decimal) -> Decimal:

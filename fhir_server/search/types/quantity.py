@@ -4,10 +4,12 @@ https://hl7.org/fhir/R4/search.html#quantity
 
 A quantity has one row under the number of its parameter, for searches that name no unit, and one
 under the number of each way to name its unit: system and code, code alone, unit text alone. So a
-unit costs no column, and the canonical unit of UCUM can become one more row.
+unit costs no column. A unit of UCUM that `units` knows stands there as its canonical one, whatever
+the text of it says.
 """
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from fhir_server.search.keys import common
@@ -18,11 +20,14 @@ from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value
 from fhir_server.search.types.number import (
     GREATEST,
     LEAST,
+    ONE,
     NumberInterval,
     asked_interval,
     between,
     point,
+    times,
 )
+from fhir_server.search.types.units import CANONICAL, UCUM
 
 CURRENCY = "urn:iso:std:iso:4217"
 
@@ -36,14 +41,25 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
         if found is not None:
             for number in (parameter.number, *_units(parameter.number, type_, value)):
                 rows.numbers.append((number, *found))
+            _read_canonical(parameter.number, type_, value, rows)
 
 
-def _interval(type_: str, value: Any) -> NumberInterval | None:
+def _read_canonical(number: int, type_: str, value: Any, rows: Rows) -> None:
+    """The row for a unit of UCUM that is another by a factor: in grams for all that is a mass."""
+    system, code, _ = _unit(type_, value)
+    if system == UCUM and code in CANONICAL:
+        unit, factor = CANONICAL[code]
+        found = _interval(type_, value, factor)
+        assert found is not None  # as without the factor
+        rows.numbers.append((unit_number(number, UCUM, unit), *found))
+
+
+def _interval(type_: str, value: Any, factor: Decimal = ONE) -> NumberInterval | None:
     if type_ == "Range":
-        return between(value)
+        return between(value, factor)
     if "value" not in value:
         return None
-    low, high = point(value["value"])
+    low, high = point(times(value["value"], factor))
     match value.get("comparator"):
         case "<":
             return LEAST, low
@@ -56,13 +72,18 @@ def _interval(type_: str, value: Any) -> NumberInterval | None:
     return low, high
 
 
-def _units(number: int, type_: str, value: Any) -> Iterator[int]:
+def _unit(type_: str, value: Any) -> tuple[str, str, str]:
+    """System, code and text of a unit."""
     if type_ == "Range":
         value = value.get("low") or value.get("high") or {}
     if type_ == "Money":
-        value = {"system": CURRENCY, "code": value.get("currency", "")}
-    system, code, unit = value.get("system", ""), value.get("code", ""), value.get("unit", "")
-    if system and code:
+        return CURRENCY, value.get("currency", ""), ""
+    return value.get("system", ""), value.get("code", ""), value.get("unit", "")
+
+
+def _units(number: int, type_: str, value: Any) -> Iterator[int]:
+    system, code, unit = _unit(type_, value)
+    if system and code and not (system == UCUM and code in CANONICAL):
         yield unit_number(number, system, code)
     for name in {code, unit} - {""}:
         yield unit_number(number, "", name)
@@ -87,6 +108,10 @@ def _is(parameter: Parameter, value: str) -> NumberIs:
     match [plain(part) for part in split(value, "|")]:
         case [number]:
             return NumberIs(parameter.number, *asked_interval(parameter.code, value, number))
+        case [number, system, code] if system == UCUM and code in CANONICAL:
+            base, factor = CANONICAL[code]
+            unit = unit_number(parameter.number, UCUM, base)
+            return NumberIs(unit, *asked_interval(parameter.code, value, number, factor))
         case [number, system, code] if code:
             unit = unit_number(parameter.number, system, code)
             return NumberIs(unit, *asked_interval(parameter.code, value, number))

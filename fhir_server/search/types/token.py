@@ -7,13 +7,17 @@ index has one key, of system and code, and every way to ask for the code becomes
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
+from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import Criterion, HasKey, Not
+from fhir_server.search.query import Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import CUT, Items, Rows
-from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
+from fhir_server.search.types.string import normalise
+from profiles.definitions import r4
 
 Coding = tuple[str, str]  # system and code, each "" where there is none
 
@@ -27,7 +31,7 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
             _read_text(number, value, rows)
             continue
         hash_ = common if type_ in ("CodeableConcept", "Coding", "code", "boolean") else key
-        for system, code in _codings(type_, value):
+        for system, code in codings(type_, value):
             if system:
                 rows.keys.add(common(number, "system", system))
             if code:
@@ -36,9 +40,11 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
                 _read_text(number, code, rows)
         if type_ == "Identifier":
             _read_of_type(number, value, rows)
+        if isinstance(value, dict):
+            _read_words(number, type_, value, rows)
 
 
-def _codings(type_: str, value: Any) -> list[Coding]:
+def codings(type_: str, value: Any) -> list[Coding]:
     match type_:
         case "Coding":
             return [(value.get("system", ""), value.get("code", ""))]
@@ -58,20 +64,71 @@ def _read_text(number: int, code: str, rows: Rows) -> None:
     rows.tokens[number] = min(rows.tokens.get(number, text), text)
 
 
+def _read_words(number: int, type_: str, value: Any, rows: Rows) -> None:
+    """The words a person reads: of a concept, a coding, the type of an identifier."""
+    match type_:
+        case "CodeableConcept":
+            words = [value.get("text"), *(c.get("display") for c in value.get("coding", ()))]
+        case "Coding":
+            words = [value.get("display")]
+        case "Identifier":
+            words = [value.get("type", {}).get("text")]
+        case _:
+            return
+    for text in words:
+        if text:
+            rows.strings.append((common(number, "text"), *_worded(text)))
+
+
+@lru_cache(maxsize=16_384)
+def _worded(text: str) -> tuple[str, str]:
+    """As a row has it; remembered, since displays are few."""
+    return normalise(text), text[:CUT]
+
+
 def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
     if "type" in identifier and "value" in identifier:
-        for system, code in _codings("CodeableConcept", identifier["type"]):
+        for system, code in codings("CodeableConcept", identifier["type"]):
             rows.keys.add(key(number, "of-type", system, code, identifier["value"]))
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
-    """One of the values; with `not` none of them, which includes having no value at all."""
-    if modifier == "of-type":
-        return HasKey(tuple(_key_of_type(parameter, value) for value in values))
+    """One of the values; with `not` none of them, which includes having no value at all.
+
+    `:text` is compared as a string; `:in` and `:not-in` with the value sets of R4 whose codes are
+    known here.
+    """
+    match modifier:
+        case "of-type":
+            return HasKey(tuple(_key_of_type(parameter, value) for value in values))
+        case "text":
+            return _worded_so(parameter, values)
+        case "in" | "not-in":
+            keys = (one for value in values for one in _keys_in(parameter, value))
+            within = HasKey(bounded(parameter.code, keys))
+            return within if modifier == "in" else Not(within)
     if modifier not in ("", "not"):
         refuse_modifier(parameter.code, modifier)
     found = HasKey(tuple(key for value in values for key in _keys(parameter, value)))
     return Not(found) if modifier else found
+
+
+def _worded_so(parameter: Parameter, values: Sequence[str]) -> Criterion:
+    found = tuple(normalise(plain(value)) for value in values)
+    if "" in found:
+        refuse_value(f"{parameter.code}:text", values[found.index("")])
+    return StringIs(common(parameter.number, "text"), "starts", found)
+
+
+def _keys_in(parameter: Parameter, value: str) -> Iterator[int]:
+    """Of each code of a value set, with its system."""
+    systems = r4().codes.get(plain(value).partition("|")[0])
+    if not systems:
+        text = f"the codes of `{value[:100]}` are not known here"
+        raise BadRequest(text, code="not-supported")
+    for system, codes in systems.items():
+        for code in codes:
+            yield key(parameter.number, "coding", system, code)
 
 
 def _keys(parameter: Parameter, value: str) -> Iterator[int]:

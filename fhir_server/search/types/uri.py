@@ -1,20 +1,27 @@
-"""Uri parameters: the same address, letter by letter.
+"""Uri parameters: the same address, letter by letter, one above or one below.
 
 https://hl7.org/fhir/R4/search.html#uri
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import Criterion, HasKey
-from fhir_server.search.rows import Items, Rows
-from fhir_server.search.terms import Asked, plain, refuse_modifier
+from fhir_server.search.query import AnyOf, Criterion, HasKey, StringIs
+from fhir_server.search.rows import CUT, Items, Rows
+from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
 
 
 def read(parameter: Parameter, items: Items, rows: Rows) -> None:
-    """A key for each address; a canonical with a version (`url|1.0`) is found without it too."""
+    """A key for each address; a canonical with a version (`url|1.0`) is found without it too. The
+    address itself for those that are asked for by what they begin with.
+    """
     for type_, value in items:
+        if isinstance(value, str) and "://" in value:
+            rows.strings.append((common(parameter.number, "address"), value[:CUT], value[:CUT]))
         if type_ == "canonical":
             rows.keys.add(common(parameter.number, "uri", value))
             rows.keys.add(common(parameter.number, "uri", value.partition("|")[0]))
@@ -23,6 +30,40 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
-    if modifier:
-        refuse_modifier(parameter.code, modifier)
-    return HasKey(tuple(key(parameter.number, "uri", plain(value)) for value in values))
+    texts = [plain(value) for value in values]
+    match modifier:
+        case "below":
+            folders = tuple(f"{_url(parameter, text).rstrip('/')}/"[:CUT] for text in texts)
+            inside = StringIs(common(parameter.number, "address"), "starts", folders)
+            return AnyOf((_is(parameter, texts), inside))
+        case "above":
+            every = (one for text in texts for one in _above(parameter, text))
+            return HasKey(bounded(parameter.code, (_key(parameter, one) for one in every)))
+        case "":
+            return _is(parameter, texts)
+    refuse_modifier(parameter.code, modifier)
+
+
+def _is(parameter: Parameter, texts: Sequence[str]) -> HasKey:
+    return HasKey(tuple(_key(parameter, text) for text in texts))
+
+
+def _key(parameter: Parameter, text: str) -> int:
+    return key(parameter.number, "uri", text)
+
+
+def _url(parameter: Parameter, text: str) -> str:
+    """R4: what is above or below is a matter of URLs, and not of URNs."""
+    if not _URL.match(text):
+        refuse_value(parameter.code, text)
+    return text
+
+
+def _above(parameter: Parameter, text: str) -> Iterator[str]:
+    """The address itself and each folder it is in, with and without its slash."""
+    start = len(_URL.match(_url(parameter, text))[0])  # type: ignore[index]  # it is one
+    yield text
+    for n in range(start, len(text)):
+        if text[n] == "/":
+            yield text[:n]
+            yield text[: n + 1]

@@ -82,6 +82,45 @@ def test_a_range_has_the_unit_of_its_ends() -> None:
     assert not finds("ActivityDefinition?context-quantity=gt9||a", plan)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "asked", "found"),
+    [
+        ("5.40", "mg", "0.0054||g", False),
+        ("5.40", "mg", f"0.0054|{UCUM}|g", True),
+        ("5.40", "mg", f"5400|{UCUM}|ug", True),
+        ("5.40", "mg", f"5401|{UCUM}|ug", False),
+        ("5.40", "mg", f"5400|{UCUM}|mL", False),
+        ("5.40", "mg", "5400|urn:other|ug", False),
+        ("5.40", "mg", f"lt1|{UCUM}|kg", True),
+        ("13.2", "g/dL", f"132|{UCUM}|g/L", True),
+        ("13.2", "g/dL", f"gt131|{UCUM}|mg/mL", True),
+        ("5", "mmol/L", f"5000|{UCUM}|umol/l", True),
+        ("120", "mm[Hg]", f"ap16|{UCUM}|kPa", True),
+        ("250", "10*9/L", f"250|{UCUM}|10*3/uL", True),
+        ("2", "h", f"120|{UCUM}|min", True),
+        ("37", "Cel", f"37|{UCUM}|Cel", True),
+        ("37", "Cel", f"310.15|{UCUM}|K", False),
+    ],
+)
+def test_a_unit_of_ucum_is_found_in_another(value: str, unit: str, asked: str, found: bool) -> None:
+    resource = observation(value=Decimal(value), unit="x", system=UCUM, code=unit)
+    assert finds(f"Observation?value-quantity={asked}", resource) is found
+
+
+def test_a_range_is_found_in_another_unit() -> None:
+    low, high = ({"value": n, "system": UCUM, "code": "kg"} for n in (1, 9))
+    plan = {"resourceType": "ActivityDefinition", "id": "a",
+            "useContext": [{"valueRange": {"low": low, "high": high}}]}  # fmt: skip
+    assert finds(f"ActivityDefinition?context-quantity=gt8500|{UCUM}|g", plan)
+    assert not finds(f"ActivityDefinition?context-quantity=gt9500|{UCUM}|g", plan)
+
+
+@pytest.mark.parametrize("value", ["1e999999", "-1e999999", "1e-999999", "9" * 200])
+def test_what_is_too_great_for_a_number_is_still_indexed(value: str) -> None:
+    resource = observation(value=Decimal(value), system=UCUM, code="kg")
+    assert all(low < high or low == high for _, low, high in extract(resource, base=BASE).numbers)
+
+
 def test_a_quantity_without_a_value_has_no_rows() -> None:
     assert extract(observation(unit="mg"), base=BASE).numbers == ()
 

@@ -102,6 +102,49 @@ def test_a_document_is_found_by_any_of_its_codings(search: str, found: bool) -> 
     assert finds(f"DocumentReference?{search}", DOCUMENT) is found
 
 
+CONCEPT: dict[str, Any] = {
+    "resourceType": "Observation",
+    "id": "o",
+    "status": "final",
+    "code": {"coding": [{"system": LOINC, "code": "1", "display": "Hémoglobine glyquée"}],
+             "text": "HbA1c"},
+    "identifier": [{"type": {"text": "Bon de labo"}, "value": "1"}],
+    "meta": {"tag": [{"code": "x", "display": "À revoir"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("code:text=hemoglobine", True),
+        ("code:text=hba1", True),
+        ("code:text=glyquee", False),
+        ("code:text=x,HBA1C", True),
+        ("code:text=1", False),
+        ("identifier:text=bon", True),
+        ("identifier:text=1", False),
+        ("_tag:text=a revoir", True),
+        ("status:in=http://hl7.org/fhir/ValueSet/observation-status", True),
+        ("status:in=http://hl7.org/fhir/ValueSet/observation-status|4.0.1", True),
+        ("status:not-in=http://hl7.org/fhir/ValueSet/observation-status", False),
+        ("status:in=http://hl7.org/fhir/ValueSet/administrative-gender", False),
+        ("status:not-in=http://hl7.org/fhir/ValueSet/administrative-gender", True),
+        ("category:not-in=http://hl7.org/fhir/ValueSet/administrative-gender", True),
+    ],
+)
+def test_an_observation_is_found_by_words_and_value_sets(search: str, found: bool) -> None:
+    assert finds(f"Observation?{search}", CONCEPT) is found
+
+
+@pytest.mark.parametrize("search", [
+    "code:in=http://a.example/ValueSet/mine", "code:not-in=", "code:above=1", "code:below=1",
+])  # fmt: skip
+def test_what_needs_a_terminology_is_refused(search: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        query(f"Observation?{search}x")
+    assert refusal.value.code == "not-supported"
+
+
 def test_a_value_cannot_pass_for_a_system() -> None:
     forged = {"resourceType": "Patient", "id": "p", "identifier": [{"value": f"{INS}|123"}]}
     assert not finds(f"Patient?identifier={INS}|123", forged)

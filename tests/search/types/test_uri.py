@@ -35,8 +35,40 @@ def test_a_uri_is_compared_letter_by_letter(search: str, found: bool) -> None:
     assert finds(f"DocumentReference?{search}", DOCUMENT) is found
 
 
+VALUE_SET: dict[str, Any] = {
+    "resourceType": "ValueSet", "id": "v", "url": "http://a.example/fhir/ValueSet/Un"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("url:below=http://a.example", True),
+        ("url:below=http://a.example/", True),
+        ("url:below=http://b.example,http://a.example/fhir", True),
+        ("url:below=http://a.example/fhir/ValueSet/Un", True),
+        ("url:below=http://a.example/fh", False),
+        ("url:below=http://a.example/FHIR", False),
+        ("url:below=http://a.example/fhir/ValueSet/Un/deux", False),
+        ("url:above=http://a.example/fhir/ValueSet/Un/deux", True),
+        ("url:above=http://a.example/fhir/ValueSet/Un/", True),
+        ("url:above=http://a.example/fhir/ValueSet/Un", True),
+        ("url:above=http://a.example/fhir/ValueSet/Unique", False),
+        ("url:above=http://a.example/fhir/ValueSet", False),
+    ],
+)
+def test_an_address_is_above_or_below_by_its_steps(search: str, found: bool) -> None:
+    assert finds(f"ValueSet?{search}", VALUE_SET) is found
+
+
 @pytest.mark.parametrize("modifier", ["above", "below"])
-def test_hierarchies_are_refused(modifier: str) -> None:
+def test_what_is_no_url_is_above_and_below_nothing(modifier: str) -> None:
     with pytest.raises(BadRequest) as refusal:
-        query(f"DocumentReference?location:{modifier}=x")
-    assert refusal.value.code == "not-supported"
+        query(f"DocumentReference?location:{modifier}=urn:oid:1.2")
+    assert refusal.value.code == "value"
+
+
+def test_an_address_with_too_many_steps_is_refused() -> None:
+    with pytest.raises(BadRequest) as refusal:
+        query("ValueSet?url:above=http://a" + "/a" * 5_001)
+    assert refusal.value.code == "too-costly"

@@ -1,0 +1,32 @@
+"""The elements of the resources that `test_compile` makes."""
+
+# Each element and what it is: one of FEW, a method of its Maker, a type it leads to, words; * a
+# list.
+ELEMENTS = {
+    "DocumentReference": "status:current/superseded masterIdentifier:identifier type:concept"
+    " identifier:identifier* category:concept* subject:Patient date:time description:word"
+    " securityLabel:concept* relatesTo:relation* context:context",
+    "Patient": "identifier:identifier* name:name* birthDate:date gender:male/female"
+    " address:address*",
+    "Observation": "status:final/amended code:concept subject:Patient identifier:identifier*"
+    " hasMember:Observation* effectiveDateTime:when effectivePeriod:period valueString:word"
+    " valueQuantity:quantity valueCodeableConcept:concept component:component*",
+    "component": "code:concept valueQuantity:quantity valueCodeableConcept:concept",
+    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*",
+    "Consent": "status:active/inactive scope:concept category:concept* patient:Patient"
+    " dateTime:when provision:provision",
+    "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
+    " priceOverride:money",
+    "ValueSet": "status:draft/active url:system title:word date:when",
+    "concept": "coding:coding*",
+    "coding": "system:system code:code display:word",
+    "identifier": "system:system value:code",
+    "name": "family:word given:word*",
+    "address": "city:word line:word*",
+    "context": "period:period",
+    "money": "value:number currency:EUR/",
+    "relation": "code:replaces/appends target:DocumentReference",
+    "entry": "item:DocumentReference",
+    "provision": "period:period data:data*",
+    "data": "reference:DocumentReference",
+}

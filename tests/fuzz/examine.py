@@ -35,6 +35,8 @@ class Examiner:
 
     def ask(self, request: Request, who: Person | None = None) -> Answer:
         """The answer, which has kept every promise."""
+        if sum(self.answers.values()) % 1000 == 999:
+            self.house.renew()
         answer, took = self._asked(request, who)
         if took > IN_TIME:  # another process may have had the processor
             took = min(took, self._asked(request, who)[1])

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from fhir_server.fhir import json_format
 from fhir_server.fhir.bundle import Entry, bundle
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, Unprocessable
+from fhir_server.fhir.outcome import BadRequest, TooLarge, Unprocessable
 from fhir_server.interactions import documents
 from fhir_server.interactions.answer import written
 from fhir_server.interactions.body import check, check_ins
@@ -20,6 +20,8 @@ from fhir_server.interactions.responses import response
 from fhir_server.interactions.routes import Route, match
 from fhir_server.interactions.write import create_one
 from fhir_server.storage.writing import Draft, Writing, Written
+
+ANSWERED = 4  # times the largest body: how much the answers in a Bundle may hold together
 
 Perform = Callable[[Call, Writing, Route, Context], Reply]
 Admit = Callable[[Call, Route], None]
@@ -35,15 +37,21 @@ class Desk:
     performs: Mapping[str, Perform]
     admit: Admit
     replies: dict[int, Reply] = field(default_factory=dict)
+    weight: int = 0  # bytes of the answers so far
 
     def alone(self, entry: Planned) -> Reply:
+        """The answer to one entry; TooLarge, before it is done, when there is no room for one."""
+        if self.weight > ANSWERED * self.context.settings.max_body:
+            raise TooLarge("the answers of this Bundle are too large together", code="too-costly")
         call = self.call_of(entry)
         route = match(call)
         self.admit(call, route)
         if route.interaction not in self.performs:
             raise BadRequest(f"`{entry.url[:100]}` cannot be an entry", code="not-supported")
         self.stored.next_trace()
-        return self.performs[route.interaction](call, self.stored, route, self.context)
+        reply = self.performs[route.interaction](call, self.stored, route, self.context)
+        self.weight += len(reply.text)
+        return reply
 
     def call_of(self, entry: Planned) -> Call:
         path, _, query = entry.url.partition("?")

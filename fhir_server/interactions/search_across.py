@@ -29,6 +29,7 @@ from profiles.definitions import r4
 
 TYPE = "_type"
 ONLY_WHEN_NAMED = frozenset({"AuditEvent"})
+MOST_VALUES = 10_000  # of all types together
 MOST_BRANCHES = 200  # of one UNION; SQLite takes 500
 
 
@@ -107,6 +108,8 @@ def _read(
 ) -> Asked:
     """The query of each type; BadRequest for a parameter that some of them have and others not."""
     rest = [pair for pair in pairs if pair[0] != TYPE]
+    if len(types) * sum(value.count(",") + 1 for _, value in rest) > MOST_VALUES:
+        raise BadRequest("too many values for so many types", code="too-costly")
     lenient = Call(call.method, call.path, call.query, {**call.headers, "prefer": ""}, call.body)
     queries = {type_: read_query(rest, type_, lenient, context, stored) for type_ in types}
     if not queries:

@@ -15,6 +15,7 @@ from fhir_server.policy.labels import label_problem, labels, owners_of, release
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
+from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.content import byte_addresses, local
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
@@ -74,6 +75,8 @@ class Checking(Repository):
     ) -> Facts:
         if resource["resourceType"] == "Consent":
             return Facts()  # those it names may declare it, not read it: nobody learns of a block
+        if resource["resourceType"] == SPEAKS:
+            return facts_about(self.session, resource, owners, self.house.base)
         if resource["resourceType"] != "DocumentReference":
             return Facts(owners)
         found = labels(resource)

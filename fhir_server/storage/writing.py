@@ -18,6 +18,7 @@ from fhir_server.policy.relations import Relation, record_state, relations_of
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import extract
 from fhir_server.storage import write
+from fhir_server.storage.about import spread
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
 from fhir_server.storage.checks import NO_INDEX, Checking, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
@@ -167,8 +168,7 @@ class Writing(Checking):
             waiting += replaced_by(old, self.house.base)
             if current.deleted:
                 found = flagged(facts, added, taken, release(self.moment.now))
-                for address in (("DocumentReference", id_), *byte_addresses(old, self.house.base)):
-                    write.set_facts(self.session, address, current.record, found)
+                spread(self.session, id_, old, current.record, found, self.house.base)
                 continue
             new = self._new(
                 Draft(made := with_flags(old, added, taken)),
@@ -295,9 +295,8 @@ class Writing(Checking):
         if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
             self.standings.clear()
             self._derive_again(new.type_, new.id_)
-        for address in byte_addresses(resource, self.house.base):
-            if new.version > 1 or address not in self.created:  # else it comes with these facts
-                write.set_facts(self.session, address, new.record, new.facts)
+        if new.type_ == "DocumentReference" and new.version > 1:  # its first bytes come with it
+            spread(self.session, new.id_, resource, new.record, new.facts, self.house.base)
 
     def _add_authors(self, record: int, owners: set[str]) -> None:
         """Note that these have documents of their own in the record, once a request."""

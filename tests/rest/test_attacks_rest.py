@@ -11,7 +11,7 @@ import pytest
 
 from tests.house import BASE, LUCIEN, NINA, PAUL, House, Person, new_id
 from tests.people import opened, patient, stored
-from tests.test_attacks import MASK, deposit, observation, patch
+from tests.test_attacks import JSON_PATCH, MASK, deposit, observation, patch
 
 NOWHERE = "urn:uuid:11111111-1111-4111-8111-111111111111"
 PROVENANCE = json.dumps({
@@ -201,3 +201,39 @@ def refusals(house: House, record: str) -> int:
     """How many of them the holder reads in his log."""
     log = house.get(f"AuditEvent?patient=Patient/{record}&_count=500", LUCIEN).entries
     return sum(event.get("outcome") == "4" for event in log)
+
+
+@pytest.mark.parametrize("how", ["alone", "by a header"])
+def test_what_speaks_of_a_masked_document_is_masked(house: House, record: str, how: str) -> None:
+    path = f"DocumentReference/{deposit(house, record)}"
+    mask = {"op": "add", "path": "/securityLabel/-", "value": MASK}
+    if how == "alone":
+        targets = [{"reference": path}, {"reference": f"Patient/{record}"}]
+        about = json.loads(PROVENANCE) | {"target": targets}
+        stored(house.post("Provenance", PAUL, about))
+        assert path.encode() in house.get("Provenance?_count=100", NINA).body
+    more = {"x_provenance": PROVENANCE} if how != "alone" else {}
+    done = house.call("PATCH", path, PAUL, [mask], content_type=JSON_PATCH, **more)
+    assert done.status == 200 and path.encode() in house.get("Provenance?_count=100", PAUL).body
+    everything = f"Patient/{record}/$everything?"
+    for asked in ("Provenance?", "?_type=Provenance&", "_history?", everything):
+        assert path.encode() not in house.get(f"{asked}_count=500", NINA).body
+    at = len(house.get(path, PAUL).json["securityLabel"]) - 1
+    unmask = {"op": "remove", "path": f"/securityLabel/{at}"}
+    assert patch(house, path, PAUL, unmask).status == 200
+    assert path.encode() in house.get("Provenance?_count=100", NINA).body
+
+
+def test_a_search_of_all_types_is_bounded(house: House, record: str) -> None:
+    values = ",".join(f"urn:x|{n}" for n in range(90))
+    answer = house.get(f"?_tag={values}", NINA)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "too-costly")
+
+
+def test_the_answers_of_a_bundle_are_bounded(shared_url: str, record: str) -> None:
+    small = House(shared_url, max_body=20_000)
+    sent = bundle("batch", *[entry("GET", f"Patient/{record}/_history")] * 150)
+    done = small.post("", NINA, sent).json["entry"]
+    small.close()
+    assert done[0]["response"]["status"][:3] == "200"
+    assert done[-1]["response"]["status"][:3] == "413"

@@ -1,0 +1,71 @@
+"""What speaks of documents, such as a Provenance, is seen by who sees all of them.
+
+A Provenance must say what it is about, so that nothing is left of one whose document is hidden: it
+has the facts of its documents, and changes with them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fhir_server.fhir.reference import DOCUMENTS, elements
+from fhir_server.storage.content import byte_addresses, content_of, local
+from fhir_server.storage.engine import Session
+from fhir_server.storage.write import Facts, set_facts
+
+SPEAKS = "Provenance"
+
+
+def facts_about(
+    session: Session, resource: Mapping[str, Any], owners: tuple[str, ...], base: str
+) -> Facts:
+    """The facts of a Provenance that is written by `owners`: theirs while it leads to no document.
+    """
+    found = [
+        facts
+        for text in dict.fromkeys(element["reference"] for element in elements(resource))
+        if (target := local(text, base)) is not None and target.type_ in DOCUMENTS
+        for facts in _facts(session, target.type_, target.id_)
+    ]
+    if not found:
+        return Facts(owners)
+    both = set(found[0].owners).intersection(*(facts.owners for facts in found))
+    return Facts(
+        tuple(sorted(both)),
+        any(facts.masked for facts in found),
+        max(facts.veiled_until for facts in found),
+        any(facts.veiled_representatives for facts in found),
+    )
+
+
+def _facts(session: Session, type_: str, id_: str) -> list[Facts]:
+    """Those of a document; none where there is no such document."""
+    rows = session.rows(
+        "SELECT d.owners, d.masked, d.veiled_until, d.veiled_representatives FROM resource d"
+        " WHERE d.type = :type AND d.id = :id",
+        {"type": type_, "id": id_},
+    )
+    return [
+        Facts(tuple(owners.split("\n")[1:-1]), bool(masked), int(veiled_until), bool(secret))
+        for owners, masked, veiled_until, secret in rows
+    ]
+
+
+def spread(
+    session: Session, id_: str, document: Mapping[str, Any], record: int, facts: Facts, base: str
+) -> None:
+    """Give the bytes of a document, and what speaks of it or them, the facts it has now."""
+    for address in (("DocumentReference", id_), *byte_addresses(document, base)):
+        set_facts(session, address, record, facts)
+        _settle(session, *address, base)
+
+
+def _settle(session: Session, type_: str, id_: str, base: str) -> None:
+    rows = session.rows(
+        "SELECT d.id, d.record, d.owners, d.body FROM resource d WHERE d.type = :speaks AND NOT"
+        " d.deleted AND d.pk IN (SELECT f.pk FROM reference f WHERE f.target_type = :type"
+        " AND f.target_id = :id)",
+        {"speaks": SPEAKS, "type": type_, "id": id_},
+    )
+    for about, record, owners, body in rows:
+        facts = facts_about(session, content_of(body), tuple(owners.split("\n")[1:-1]), base)
+        set_facts(session, (SPEAKS, about), record, facts)

@@ -17,7 +17,13 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.included import admitted, told
 from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import Route
-from fhir_server.interactions.search import check_compartment, named, parameters, read_query
+from fhir_server.interactions.search import (
+    check_compartment,
+    named,
+    parameters,
+    read_query,
+    search,
+)
 from fhir_server.policy.facts import nature_of
 from fhir_server.search.compartment import compartment_types, members
 from fhir_server.search.query import AllOf, AnyOf, Criterion, HasKey, Nothing, Query
@@ -52,6 +58,8 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     if route.within:
         check_compartment(route, stored, context)
     wanted = _types(pairs, route, context)
+    if len(wanted) == 1 and not route.within:
+        return _search_one(call, pairs, wanted[0], stored, context)
     asked = _read(wanted, pairs, call, context, stored)
     about = _about(pairs, wanted, route, context)
     note = context.note(call, route.code)
@@ -62,6 +70,15 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     to_others = links(found, (place, asked.used), asked.one.cursor, stored, context)
     total = None if asked.one.total == "none" else found.total
     return page("searchset", shown, to_others, context, total=total)
+
+
+def _search_one(
+    call: Call, pairs: list[tuple[str, str]], type_: str, stored: Writing, context: Context
+) -> Reply:
+    """The search of one type: what is asked there is asked here."""
+    rest = [pair for pair in pairs if pair[0] != TYPE]
+    inner = Call(call.method, type_, call.query, call.headers, call.body, {"parameters": rest})
+    return search(inner, stored, Route("search-type", type_), context)
 
 
 def _found(

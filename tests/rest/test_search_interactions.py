@@ -118,6 +118,17 @@ def test_I14_an_unknown_parameter_is_ignored_or_refused(
         assert "nonsense" not in answer.json["link"][0]["url"]
 
 
+def test_I14_one_type_that_is_named_is_searched_as_by_its_address(house: House) -> None:
+    """A professional finds any Patient by his INS, and sees the minimum of him."""
+    ins = new_ins()
+    opened(house, NINA, identifier=[{"system": INS, "value": ins}])
+    query = f"identifier={INS}|{ins}"
+    answers = [house.get(path, OTTO) for path in (f"?_type=Patient&{query}", f"Patient?{query}")]
+    named, direct = (answer.entries for answer in answers)
+    assert [one["id"] for one in named] == [one["id"] for one in direct]
+    assert len(named) == 1 and "name" not in named[0]
+
+
 def test_I14_a_name_of_no_type_is_refused(plain: House) -> None:
     answer = plain.get("?_type=Nonsense")
     assert (answer.status, answer.json["issue"][0]["code"]) == (400, "value")

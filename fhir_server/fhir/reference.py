@@ -108,19 +108,28 @@ def write(reference: Reference, *, base: str = "") -> str:
             return f"#{id_}"
 
 
-def elements(value: Any) -> Iterator[dict[str, Any]]:
+def elements(value: Any) -> list[dict[str, Any]]:
     """Every Reference element below `value`, in document order, but for those of the entries of a
     Bundle: they lead to each other (https://hl7.org/fhir/R4/bundle.html#references).
     """
-    if isinstance(value, dict):
-        if isinstance(value.get("reference"), str):
-            yield value
-        for name, item in value.items():
-            if name != "entry" or value.get("resourceType") != "Bundle":
-                yield from elements(item)
-    elif isinstance(value, list):
+    found: list[dict[str, Any]] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: Any, found: list[dict[str, Any]]) -> None:
+    # Looked at with every write: no call is made for a primitive.
+    if type(value) is list:
         for item in value:
-            yield from elements(item)
+            if type(item) is dict or type(item) is list:
+                _gather(item, found)
+    elif type(value) is dict:
+        if type(value.get("reference")) is str:
+            found.append(value)
+        skipped = "entry" if value.get("resourceType") == "Bundle" else None
+        for name, item in value.items():
+            if (type(item) is dict or type(item) is list) and name != skipped:
+                _gather(item, found)
 
 
 def texts(resource: Mapping[str, Any]) -> Iterator[str]:

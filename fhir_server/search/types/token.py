@@ -40,8 +40,12 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
                 _read_text(number, code, rows)
         if type_ == "Identifier":
             _read_of_type(number, value, rows)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not parameter.code.startswith(COMBINED):
             _read_words(number, type_, value, rows)
+
+
+# Parameters over what two others have already: their words are those of the others.
+COMBINED = "combo-"
 
 
 def codings(type_: str, value: Any) -> list[Coding]:
@@ -101,7 +105,7 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
     match modifier:
         case "of-type":
             return HasKey(tuple(_key_of_type(parameter, value) for value in values))
-        case "text":
+        case "text" if not parameter.code.startswith(COMBINED):
             return _worded_so(parameter, values)
         case "in" | "not-in":
             keys = (one for value in values for one in _keys_in(parameter, value))

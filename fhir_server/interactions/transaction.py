@@ -27,7 +27,13 @@ from fhir_server.interactions.links import Links, linked, root_of
 from fhir_server.interactions.responses import of
 from fhir_server.interactions.routes import ID, match
 from fhir_server.interactions.search import named
-from fhir_server.interactions.write import chosen_id, known, nothing_to_delete, visible
+from fhir_server.interactions.write import (
+    chosen_id,
+    known,
+    nothing_to_delete,
+    refuse_version,
+    visible,
+)
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
@@ -180,6 +186,8 @@ class Transaction(Desk):
         found = entry.match = conditional.one(entry.condition, self.stored)
         if entry.method == "PUT":
             entry.id_ = chosen_id(entry.resource, found)
+            if found is None:
+                refuse_version(self.call_of(entry))
             if found is None and entry.id_ and visible(self.stored, entry.type_, entry.id_):
                 raise Conflict(f"`{entry.address}` does not meet `{entry.asks[:100]}`")
         elif found is not None:

@@ -54,9 +54,9 @@ def create(call: Call, stored: Writing, route: Route, context: Context) -> Reply
 
 
 def known(call: Call, version: Version, stored: Writing, context: Context) -> Reply:
-    """200 with the address of what need not be created."""
+    """200 with the address of what need not be created: in the trail it has been read."""
     stored.note(
-        context.note(call, "create", version.type_, version.id_), [(version.record, version.rules)]
+        context.note(call, "read", version.type_, version.id_), [(version.record, version.rules)]
     )
     text, call = stored.shown([version])[0], covered(call, version.type_, context)
     return answered(call, version, 200, context.base, text, where="Location")
@@ -170,7 +170,7 @@ def conditional_update(call: Call, stored: Writing, route: Route, context: Conte
     version = conditional.one(condition, stored)
     id_ = chosen_id(draft.resource, version)
     if version is None and not id_:
-        _refuse_version(call)
+        refuse_version(call)
         check(draft.resource, call, context)
         draft = with_references(draft, stored, context)
         return _made(call, create_one(draft, stored, context), stored, context, "update")
@@ -211,7 +211,7 @@ def _put_new(
         raise NotAllowed(
             "ids are given by the server: use POST", headers={"Allow": "GET, HEAD, PATCH, DELETE"}
         )
-    _refuse_version(call)
+    refuse_version(call)
     check(draft.resource, call, context)
     draft = with_references(draft, stored, context)
     if current is None:
@@ -221,7 +221,8 @@ def _put_new(
     return _made(call, done, stored, context, "update")
 
 
-def _refuse_version(call: Call) -> None:
+def refuse_version(call: Call) -> None:
+    """PreconditionFailed when `If-Match` names a version of what is not there."""
     if call.header("if-match"):
         raise PreconditionFailed(
             f"there is no version `{call.header('if-match')[:100]}` of this resource"

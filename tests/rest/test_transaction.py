@@ -185,6 +185,16 @@ def test_I17_two_entries_that_ask_one_condition_fail(plain: House, method: str) 
     assert (answer.status, code(answer)) == (400, "duplicate")
 
 
+@pytest.mark.parametrize("id_", ["", "I17-mine"])
+def test_I17_a_version_of_nothing_is_not_created(plain: House, id_: str) -> None:
+    value = new()
+    body = named(value) | ({"id": id_} if id_ else {})
+    url = f"Patient?identifier={S}|{value}"
+    answer = sent(plain, "transaction", entry("PUT", url, body, ifMatch='W/"1"'))
+    assert (answer.status, code(answer)) == (412, "conflict")
+    assert plain.get(url).json["total"] == 0
+
+
 def test_I17_what_is_deleted_together_may_refer_to_each_other(plain: House) -> None:
     patient = stored(plain.post("Patient", None, PATIENT))
     about = stored(plain.post("Basic", None, basic(f"Patient/{patient}")))

@@ -158,8 +158,8 @@ def _named(visit: Visit, route: Route) -> Named:
         return operate.named(visit.call, route, _bare_context(visit))
     if route.id_:
         return Named(resource=(route.type_, route.id_))
-    if route.within:
-        return Named(resource=route.within) if route.within[0] == "Patient" else Named()
+    if route.within and route.within[0] == "Patient":
+        return Named(resource=route.within)
     if route.interaction.startswith("search-") or route.interaction.startswith("conditional-"):
         return search.named(search.parameters(visit.call), route.type_, _bare_context(visit))
     return Named()
@@ -278,4 +278,4 @@ def _note_refusal(visit: Visit, refusal: FhirError) -> None:
         request_id=visit.request_id,
     )
     with _open(visit, visit.services.new_trace()) as stored, stored.session.limited():
-        stored.note_refusal(note, visit.named, refusal)
+        stored.note_refusal(note, refusal.touched or visit.named, refusal)

@@ -14,6 +14,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from fhir_server.storage import migrate
+from fhir_server.storage.engine import Database
 from tests import postgres
 from tests.corpus import CORPUS
 from tests.fuzz import scale
@@ -83,6 +85,25 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = postgres.postgres_url("test")
     yield url
     postgres.drop_database(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """One of them, with its schema and nothing in it."""
+    found = Database(database_url)
+    migrate.upgrade(found)
+    yield found
+    found.close()
+    found.engine.dispose()
+
+
+@pytest.fixture
+def other(database: Database, database_url: str) -> Iterator[Database]:
+    """The same database, as another process would open it."""
+    found = Database(database_url)
+    yield found
+    found.close()
+    found.engine.dispose()
 
 
 @dataclass

@@ -3,36 +3,17 @@
 https://hl7.org/fhir/R4/http.html#paging
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from fhir_server.fhir.outcome import Gone
 from fhir_server.policy.subject import Subject
-from fhir_server.storage import migrate
 from fhir_server.storage.content import content_of
 from fhir_server.storage.engine import Database
 from fhir_server.storage.rows import Named
 from tests.stores import ANYBODY, NOW, create, delete, query, total, update, writing
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    migrate.upgrade(found)
-    yield found
-    found.close()
-    found.engine.dispose()
-
-
-@pytest.fixture
-def other(database: Database, database_url: str) -> Iterator[Database]:
-    """The same database, as another process would open it."""
-    found = Database(database_url)
-    yield found
-    found.close()
-    found.engine.dispose()
 
 
 def pages(

@@ -3,7 +3,6 @@
 Design, `architecture.md` section 4: the contract that SQLite and PostgreSQL pass alike.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -31,24 +30,6 @@ from tests.stores import (
 )
 
 AT_ONCE = 30
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    migrate.upgrade(found)
-    yield found
-    found.close()
-    found.engine.dispose()
-
-
-@pytest.fixture
-def other(database: Database, database_url: str) -> Iterator[Database]:
-    """The same database, as another process would open it."""
-    found = Database(database_url)
-    yield found
-    found.close()
-    found.engine.dispose()
 
 
 # Versions.

@@ -55,7 +55,7 @@ class FhirError(Exception):
 
     `text`: lower case, the user's own value in backticks, nothing about what is hidden. `rule`: the
     access rule that settled it, for the trail alone. `record`: the number of the record it touched,
-    for the trail alone.
+    and `touched`: the records it was about, in the words of storage; both for the trail alone.
     """
 
     text: str
@@ -65,6 +65,7 @@ class FhirError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     rule: str = ""
     record: int = 0
+    touched: Any = None
 
     status: ClassVar[int] = 500
     usual: ClassVar[str] = "exception"

@@ -63,7 +63,10 @@ def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
         require(context.subject, type_, "s")
     query = read_query(pairs, type_, call, context, stored)
     if query.where == EVERYTHING:
-        raise BadRequest(f"`{text[:100]}` has no criterion", code="required")
+        raise BadRequest(
+            f"a condition needs a criterion, as in `{type_}?identifier=…`: `{bare[:100]}` has none",
+            code="required",
+        )
     # What is found, whatever page or order was asked for.
     query = replace(query, count=1, cursor="", sort=(), ways=(), summary="", total="")
     return Condition(text, query, named(pairs, type_, context))

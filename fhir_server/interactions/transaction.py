@@ -3,8 +3,9 @@
 https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from fhir_server.audit.note import note_of
@@ -112,7 +113,6 @@ class Batch(Desk):
         return self.answer("batch-response", planned, replies)
 
     def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:
-        path, _, query = entry.url.partition("?")
         note = note_of(
             self.context.subject,
             interaction="operation",
@@ -121,12 +121,20 @@ class Batch(Desk):
             status=refusal.status,
             request_id=self.context.request_id,
         )
-        type_, id_, *_ = [*path.split("/"), ""]
-        touched = Named(resource=(type_, id_)) if ID.fullmatch(id_) else Named()
-        if query and not touched and r4().is_resource(type_):
-            touched = named(parse_qsl(query), type_, self.context)
         self.stored.next_trace()
-        self.stored.note_refusal(note, touched, refusal)
+        self.stored.note_refusal(note, touched(entry, self.context), refusal)
+
+
+def touched(entry: Planned, context: Context) -> Named:
+    """The records an entry is about, as its address and its condition say: for the trail alone."""
+    path, _, query = entry.url.partition("?")
+    type_, id_, *_ = [*path.split("/"), ""]
+    if ID.fullmatch(id_):
+        return Named(resource=(type_, id_))
+    asked = query or entry.asks
+    if not asked or not r4().is_resource(type_):
+        return Named()
+    return named(parse_qsl(asked.partition("?")[2] or asked), type_, context)
 
 
 @dataclass
@@ -153,7 +161,7 @@ class Transaction(Desk):
         self._do([entry for entry in planned if entry.method not in ORDER], planned)
         for entry in planned:
             if entry.method == "DELETE" and entry.id_:
-                with of(entry):
+                with self._of(entry):
                     self.stored.settle((entry.type_, entry.id_))
         self.stored.settle()
         replies = [self.replies[n] for n in range(len(planned))]
@@ -163,13 +171,23 @@ class Transaction(Desk):
     def root(self) -> str:
         return f"{self.context.base}/"
 
+    @contextmanager
+    def _of(self, entry: Planned) -> Iterator[None]:
+        """A refusal within names its entry, and is noted in the records that this one is about."""
+        try:
+            with of(entry):
+                yield
+        except FhirError as refusal:
+            refusal.touched = touched(entry, self.context)
+            raise
+
     def _settle_conditions(self, planned: list[Planned]) -> None:
         """What the conditions find before anything is done; from here on such an entry is about
         that resource, or about a new one.
         """
         asking = [entry for entry in planned if entry.asks]
         for entry in asking:
-            with of(entry):
+            with self._of(entry):
                 call = self.call_of(entry)
                 route = match(call)  # a path that is none is told first
                 self.admit(call, route)  # before the store is asked
@@ -178,7 +196,7 @@ class Transaction(Desk):
         held = [e.condition for e in asking if e.condition and e.method in ("POST", "PUT")]
         conditional.hold(held, self.stored)
         for entry in asking:
-            with of(entry):
+            with self._of(entry):
                 self._settle_condition(entry)
 
     def _settle_condition(self, entry: Planned) -> None:
@@ -210,7 +228,7 @@ class Transaction(Desk):
         while waiting:
             missing: dict[int, str] = {}
             for entry in waiting:
-                with of(entry):
+                with self._of(entry):
                     text = self._resolve(entry, found)
                 if text:
                     missing[entry.place] = text
@@ -218,11 +236,11 @@ class Transaction(Desk):
                     self._do([entry], planned)
             later = [entry for entry in waiting if entry.place in missing]
             if len(later) == len(waiting):
-                with of(later[0]):
+                with self._of(later[0]):
                     raise nothing_there(missing[later[0].place], later[0].resource)
             waiting = later
         for (type_, text), (address, entry) in found.items():
-            with of(entry):
+            with self._of(entry):
                 if conditional.target(text, type_, self.stored, self.context) != address:
                     raise PreconditionFailed(f"`{text[:100]}` finds something else in the end")
 
@@ -252,7 +270,7 @@ class Transaction(Desk):
         for entry in order:
             if entry.place in self.replies:
                 continue
-            with of(entry):
+            with self._of(entry):
                 self.replies |= self._one(entry, planned)
 
     def _one(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:

@@ -184,16 +184,23 @@ def test_entries_that_wait_for_each_other_are_looked_at_so_often(house: House, r
     assert answer.status == 200
 
 
-def test_a_refusal_in_a_batch_is_noted_where_it_belongs(house: House, record: str) -> None:
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+def test_a_refusal_in_a_bundle_is_noted_where_it_belongs(
+    house: House, record: str, kind: str
+) -> None:
     mask = {"securityLabel": [{"coding": [{"system": s, "code": c}]} for s, c in (
         ("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N"),
         (MASK["coding"][0]["system"], MASK["coding"][0]["code"]))]}  # fmt: skip
     hidden = f"DocumentReference/{deposit(house, record, **mask)}"
     urls = [hidden, f"{hidden}/_history", f"{hidden}/_history/1", f"{hidden}/$meta"]
-    sent = bundle("batch", *(entry("GET", url) for url in urls))
     before = refusals(house, record)
-    done = house.post("", NINA, sent).json["entry"]
-    assert {one["response"]["status"][:3] for one in done} == {"404"}
+    if kind == "batch":
+        sent = bundle("batch", *(entry("GET", url) for url in urls))
+        done = house.post("", NINA, sent).json["entry"]
+        assert {one["response"]["status"][:3] for one in done} == {"404"}
+    else:
+        done = [house.post("", NINA, bundle(kind, entry("GET", url))) for url in urls]
+        assert {one.status for one in done} == {404}
     assert refusals(house, record) == before + len(urls)
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from fhir_server.fhir.outcome import Gone, NotFound
 from fhir_server.policy.subject import Subject
-from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database
 from fhir_server.storage.history import Wanted, statement
 from fhir_server.storage.version import Version
@@ -22,24 +21,6 @@ from fhir_server.storage.writing import Draft
 from tests.stores import ANYBODY, NOW, versions, writing
 
 TYPES = ("Observation", "Basic")
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    migrate.upgrade(found)
-    yield found
-    found.close()
-    found.engine.dispose()
-
-
-@pytest.fixture
-def other(database: Database, database_url: str) -> Iterator[Database]:
-    """The same database, as another process would open it."""
-    found = Database(database_url)
-    yield found
-    found.close()
-    found.engine.dispose()
 
 
 class Made(NamedTuple):

@@ -132,6 +132,18 @@ def _gather(value: Any, found: list[dict[str, Any]]) -> None:
                 _gather(item, found)
 
 
+def pointed(value: Any, addresses: Mapping[str, str]) -> Any:
+    """`value` with these references replaced."""
+    if isinstance(value, list):
+        return [pointed(item, addresses) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: pointed(item, addresses) for name, item in value.items()}
+    if isinstance(made.get("reference"), str) and made["reference"] in addresses:
+        made["reference"] = addresses[made["reference"]]
+    return made
+
+
 def texts(resource: Mapping[str, Any]) -> Iterator[str]:
     """Every literal reference of a resource, and the addresses of a document's bytes."""
     for reference in elements(resource):

@@ -21,14 +21,14 @@ from fhir_server.fhir.outcome import (
     PreconditionFailed,
     Unprocessable,
 )
-from fhir_server.fhir.reference import Conditional, elements, parse
+from fhir_server.fhir.reference import Conditional, elements, parse, pointed
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.search import named, parameters, read_query
 from fhir_server.search.parse import SILENT
 from fhir_server.search.query import EVERYTHING, Query
 from fhir_server.search.terms import split
 from fhir_server.storage.checks import nothing_there
-from fhir_server.storage.place import conditional_patient
+from fhir_server.storage.place import subject_by_ins
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
@@ -111,8 +111,9 @@ def references(resource: Resource, *, base: str, policed: bool) -> Iterator[tupl
     With the policy on a subject named by INS is storage's: whose record it is is asked before
     anything may be read there.
     """
+    left = subject_by_ins(resource) if policed else ""
     for text in dict.fromkeys(found["reference"] for found in elements(resource)):
-        if "?" not in text or (policed and conditional_patient(text)):
+        if "?" not in text or text == left:
             continue
         try:
             reference = parse(text, base=base)
@@ -149,15 +150,3 @@ def target(text: str, type_: str, stored: Writing, context: Context) -> str | No
     query = text.partition("?")[2]
     version = one(read(type_, query, stored, context), stored)
     return version.address if version else None
-
-
-def pointed(value: Any, addresses: Mapping[str, str]) -> Any:
-    """`value` with these references replaced."""
-    if isinstance(value, list):
-        return [pointed(item, addresses) for item in value]
-    if not isinstance(value, dict):
-        return value
-    made = {name: pointed(item, addresses) for name, item in value.items()}
-    if isinstance(made.get("reference"), str) and made["reference"] in addresses:
-        made["reference"] = addresses[made["reference"]]
-    return made

@@ -19,6 +19,7 @@ from fhir_server.fhir.outcome import (
     PreconditionFailed,
     TooLarge,
 )
+from fhir_server.fhir.reference import pointed
 from fhir_server.interactions import conditional
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
@@ -262,7 +263,7 @@ class Transaction(Desk):
                     return text
                 found[type_, text] = address, entry
         addresses = {text: found[type_, text][0] for text, type_ in wanted}
-        entry.resource = conditional.pointed(resource, addresses) if wanted else resource
+        entry.resource = pointed(resource, addresses) if wanted else resource
         return ""
 
     def _do(self, entries: list[Planned], planned: list[Planned]) -> None:

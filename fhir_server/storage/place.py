@@ -8,6 +8,7 @@ from typing import Any, Mapping
 from urllib.parse import parse_qsl
 
 from fhir_server.fhir.json_format import read as read_json
+from fhir_server.fhir.reference import pointed
 from fhir_server.policy.relations import Who, holders, identifier_text, national_identifiers
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.extract import Index
@@ -60,14 +61,26 @@ def conditional_patient(text: str) -> Named:
     return Named(identifiers=(ins[0],)) if ins[0].split("|")[0] in INS_SYSTEMS else Named()
 
 
-def with_literal_subject(resource: Resource, patient: str) -> dict[str, Any]:
-    """The resource with `Patient/id` where its subject is asked for by identifier."""
-    found = dict(resource)
+def subject_by_ins(resource: Resource) -> str:
+    """The reference by INS that says whose a resource is; "" where it is said otherwise."""
     for name in OWNERS:
-        reference = found.get(name)
-        if isinstance(reference, Mapping) and conditional_patient(reference.get("reference", "")):
-            found[name] = dict(reference) | {"reference": f"Patient/{patient}"}
-    return found
+        reference = resource.get(name)
+        if not isinstance(reference, Mapping):
+            continue
+        text = reference.get("reference", "")
+        if conditional_patient(text):
+            return str(text)
+        if "Patient/" in text or "identifier" in reference:
+            break
+    return ""
+
+
+def with_literal_subject(resource: Resource, patient: str) -> dict[str, Any]:
+    """The resource with `Patient/id` where its subject is asked for by INS, and wherever else the
+    same is asked.
+    """
+    asked = subject_by_ins(resource)
+    return dict(pointed(resource, {asked: f"Patient/{patient}"})) if asked else dict(resource)
 
 
 def _by_compartment(type_: str, index: Index) -> Named:

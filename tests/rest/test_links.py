@@ -203,3 +203,17 @@ def test_I18_a_reference_by_search_to_what_is_hidden_finds_nothing(
     first, second = f"_id={hidden}", "_id=nobody"
     assert told(asked(first), first) == told(asked(second), second)
     assert "not-found" in told(asked(first), first)
+
+
+@pytest.mark.parametrize("whose", ["same", "another's"])
+def test_I18_a_patient_named_by_ins_is_found_wherever_he_is_named(house: House, whose: str) -> None:
+    ins, other = new_ins(), new_ins()
+    record = opened(house, NINA, identifier=[{"system": INS, "value": ins}])
+    third = opened(house, NINA, identifier=[{"system": INS, "value": other}])
+    named = {"same": (ins, record), "another's": (other, third)}[whose]
+    body = {"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "subject": {"reference": f"Patient?identifier={INS}|{ins}"},
+            "performer": [{"reference": f"Patient?identifier={INS}|{named[0]}"}]}  # fmt: skip
+    made = house.post("Observation", NINA, body).json
+    assert made["subject"] == {"reference": f"Patient/{record}"}
+    assert made["performer"] == [{"reference": f"Patient/{named[1]}"}]

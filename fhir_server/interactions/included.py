@@ -10,14 +10,12 @@ from fhir_server.fhir import json_format
 from fhir_server.fhir.bundle import Entry
 from fhir_server.fhir.outcome import Forbidden, Issue, operation_outcome
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.page import entries
+from fhir_server.interactions.page import ONLY_WHEN_NAMED, entries
 from fhir_server.policy.admission import admission
 from fhir_server.search.includes import MAX_INCLUDED, MAX_ROUNDS
 from fhir_server.search.query import Way
 from fhir_server.storage.find import Found
 from fhir_server.storage.writing import Writing
-
-ONLY_WHEN_NAMED = "AuditEvent"
 
 
 def admitted(ways: Sequence[Way], stored: Writing, context: Context) -> tuple[Way, ...]:
@@ -41,7 +39,7 @@ def _named(way: Way, context: Context) -> Way:
     """Under the policy traces are brought where they are named, as `_type` does."""
     if way.numbers or not context.policed:
         return way
-    return way.only(type_ for type_ in way.types if type_ != ONLY_WHEN_NAMED)
+    return way.only(type_ for type_ in way.types if type_ not in ONLY_WHEN_NAMED)
 
 
 def told(found: Found, stored: Writing, context: Context) -> list[Entry]:

@@ -16,6 +16,9 @@ from fhir_server.storage.repository import Asked
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
 
+# Types that a search of many leaves out unless it names them: a look at the trail writes more.
+ONLY_WHEN_NAMED = frozenset({"AuditEvent"})
+
 Links = list[tuple[str, str]]
 
 

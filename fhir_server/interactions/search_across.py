@@ -15,7 +15,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, Forbidden, NotFound
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.included import admitted, told
-from fhir_server.interactions.page import links, page
+from fhir_server.interactions.page import ONLY_WHEN_NAMED, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import (
     check_compartment,
@@ -34,7 +34,6 @@ from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
 TYPE = "_type"
-ONLY_WHEN_NAMED = frozenset({"AuditEvent"})
 MOST_VALUES = 10_000  # of all types together
 MOST_BRANCHES = 200  # of one UNION; SQLite takes 500
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.house import BASE, LUCIEN, NINA, PAUL, House, Person, new_id
+from tests.house import BASE, INS, LUCIEN, NINA, PAUL, House, Person, new_id
+from tests.interactions.shared import new_ins
 from tests.people import opened, patient, stored
 from tests.test_attacks import JSON_PATCH, MASK, deposit, observation, patch
 
@@ -244,3 +245,40 @@ def test_the_answers_of_a_bundle_are_bounded(shared_url: str, record: str) -> No
     small.close()
     assert done[0]["response"]["status"][:3] == "200"
     assert done[-1]["response"]["status"][:3] == "413"
+
+
+CHANNELS = (
+    "DocumentReference/{document}", "DocumentReference/{document}/_history",
+    "DocumentReference/{document}/_history/1", "DocumentReference/{document}/$meta",
+    "?_type=DocumentReference,List&_count=500", "?_lastUpdated=gt2020-01-01&_count=500",
+    "_history?_count=500", "DocumentReference/_history?_count=500", "Patient/{record}/*?_count=500",
+    "Patient/{record}/DocumentReference?_count=500", "Patient/{record}/$everything",
+    "DocumentReference/$docref?patient={record}&start=2000-01-01",
+    "DocumentReference?_include=*&_revinclude=*&_count=500", "$meta", "DocumentReference/$meta",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("who", ["for another person", "a minor"])
+def test_no_new_channel_shows_a_record_to_whom_it_is_closed(
+    house: House, record: str, channel: str, who: str
+) -> None:
+    """A token is good for the record of its `person_id` alone; a minor does not act for himself."""
+    document = deposit(house, record)
+    young = new_ins()
+    opened(house, identifier=[{"system": INS, "value": young}], birthDate="2015-01-01")
+    reader = {
+        "for another person": NINA.but(patient=f"{INS}|{young}"),
+        "a minor": Person("holder", f"{INS}|{young}"),
+    }[who]
+    path = channel.format(record=record, document=document)
+    answer, open_to_her = house.get(path, reader), house.get(path, NINA)
+    if who == "a minor":
+        assert answer.status == 403
+    elif answer.status == 200:
+        assert document.encode() not in answer.body
+    else:
+        assert answer.status in (403, 404), answer.body
+    assert open_to_her.status == 200
+    is_there = document.encode() in open_to_her.body
+    assert is_there or "$meta" in channel or "$docref" in channel  # which is in pages

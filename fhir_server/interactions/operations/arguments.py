@@ -193,7 +193,7 @@ def _of_member(parameter: Parameter, member: Mapping[str, Any], at: str) -> Valu
             return value
     if parameter.type == "CodeableConcept" and "valueCoding" in member:
         return {"coding": [member["valueCoding"]]}
-    raise BadRequest(f"`{parameter.name}` is a {parameter.type}", code="value", expression=at)
+    raise BadRequest(f"`{parameter.name}` is of type {parameter.type}", code="value", expression=at)
 
 
 def _check_numbers(found: Mapping[str, tuple[Value, ...]], operation: Operation) -> None:

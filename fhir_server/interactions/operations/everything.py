@@ -14,7 +14,7 @@ from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments, cuts
 from fhir_server.interactions.operations.closure import shared_of
-from fhir_server.interactions.page import entries, links, page
+from fhir_server.interactions.page import ONLY_WHEN_NAMED, entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.search.compartment import cared, members, patient_types
 from fhir_server.search.parse import CURSOR
@@ -23,8 +23,6 @@ from fhir_server.storage.across import Part, by_nature
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
-
-ONLY_WHEN_NAMED = frozenset({"AuditEvent"})
 
 
 def everything(

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/capabilitystatement.html, https://hl7.org/fhir/R4/http.h
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Callable
 
@@ -22,7 +23,8 @@ from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.includes import ANY, references, reverse_values
 from fhir_server.search.mentions import WORDS
-from fhir_server.search.parameters import COLUMNS, parameters
+from fhir_server.search.parameters import COLUMNS
+from fhir_server.search.registry import NOTHING_STORED, Offer, Registry
 from fhir_server.settings import Settings
 from profiles.definitions import r4
 
@@ -58,8 +60,10 @@ def _tag(text: bytes) -> str:
 
 
 @lru_cache(maxsize=16)
-def statement(settings: Settings, mode: str = "full") -> bytes:
-    """The text of the statement, in one of `MODES`."""
+def statement(
+    settings: Settings, mode: str = "full", registry: Registry = NOTHING_STORED
+) -> bytes:
+    """The text of the statement, in one of `MODES`; with the parameters of `registry`."""
     head = {
         "status": "active",
         "date": SINCE,
@@ -76,7 +80,7 @@ def statement(settings: Settings, mode: str = "full") -> bytes:
         "fhirVersion": "4.0.1",
         "format": [JSON, XML],
         "patchFormat": list(PATCH_FORMATS),
-        "rest": [_rest(settings)],
+        "rest": [_rest(settings, registry)],
     }  # fmt: skip
     return json_format.write(_normative(found) if mode == "normative" else found)
 
@@ -91,12 +95,14 @@ def _normative(found: Json) -> Json:
     return found | {"rest": [kept | {"resource": resources}]}
 
 
-def _rest(settings: Settings) -> Json:
+def _rest(settings: Settings, registry: Registry) -> Json:
+    offer = Offer(registry, lambda: registry, guarded=settings.policy != "off")
+    reverse = reverse_values(offer)
     whole = _codes("system-restful-interaction")
     return {
         "mode": "server",
         "security": _security(settings),
-        "resource": [_resource(type_, settings) for type_ in r4().resources],
+        "resource": [_resource(t, settings, offer, reverse[t]) for t in r4().resources],
         # Who does transactions does batches: one route, told apart by the type of the Bundle.
         "interaction": _coded(whole + (["batch"] if "transaction" in whole else [])),
         "operation": declared(),
@@ -143,7 +149,7 @@ def _coded(codes: list[str]) -> list[Json]:
     return [{"code": code} for code in codes]
 
 
-def _resource(type_: str, settings: Settings) -> Json:
+def _resource(type_: str, settings: Settings, offer: Offer, reverse: Sequence[str]) -> Json:
     offered, never = _offered(), _never(type_) if settings.policy != "off" else frozenset()
     codes = [code for code in _codes("type-restful-interaction") if code not in never]
     conditional = {code for code in codes if f"conditional-{code}" in offered}
@@ -160,9 +166,9 @@ def _resource(type_: str, settings: Settings) -> Json:
         "conditionalDelete": "single" if "delete" in conditional else "not-supported",
         "referencePolicy": ["literal", "logical"]
         + (["enforced"] if settings.references == "enforce" else []),
-        "searchInclude": [ANY, *(f"{type_}:{one.code}" for one in references(type_))],
-        "searchRevInclude": [ANY, *reverse_values()[type_]],
-        "searchParam": _search(type_, settings),
+        "searchInclude": [ANY, *(f"{type_}:{one.code}" for one in references(type_, offer))],
+        "searchRevInclude": [ANY, *reverse],
+        "searchParam": _search(type_, settings, offer),
         "operation": [
             one
             for one in declared(type_)
@@ -171,13 +177,14 @@ def _resource(type_: str, settings: Settings) -> Json:
     }
 
 
-def _search(type_: str, settings: Settings) -> list[Json]:
+def _search(type_: str, settings: Settings, offer: Offer) -> list[Json]:
     """Name, definition and type of each search parameter that is searched by."""
     refused = WORDS.get(type_, ()) if settings.policy != "off" else ()
-    known = r4().search[type_]
-    names = [*COLUMNS, *sorted(set(parameters(type_)) - set(refused))]
+    known, there = r4().search[type_], offer.all(type_)
+    columns = [(name, known[name].url, known[name].type) for name in COLUMNS]
+    others = [(name, there[name].url, there[name].type) for name in sorted(set(there) - {*refused})]
     return [
-        {"name": name, "definition": known[name].url, "type": known[name].type} for name in names
+        {"name": name, "definition": url, "type": kind} for name, url, kind in columns + others
     ]
 
 

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/search.html#has
 from collections.abc import Iterable
 
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.search.parameters import COLUMNS, Parameter, parameters
+from fhir_server.search.parameters import COLUMNS, Parameter
 from fhir_server.search.query import (
     EVERYTHING,
     AllOf,
@@ -63,7 +63,7 @@ class Criteria:
         code, _, modifier = head.partition(":")
         if code in COLUMNS:
             return None if dot else self.column(code, modifier, value)
-        parameter = parameters(type_).get(code)
+        parameter = self.asked.offer.find(type_, code)
         if parameter is None:
             return None
         if dot:
@@ -109,7 +109,7 @@ class Criteria:
         if not r4().is_resource(source):
             raise BadRequest(f"`{HAS}{source[:100]}` is no resource type", code="value")
         self.check_steps(rest[0])
-        parameter = parameters(source).get(code)
+        parameter = self.asked.offer.find(source, code)
         if parameter is None or parameter.type != "reference" or not leads_to(parameter, type_):
             return None
         self.count_way()

@@ -9,6 +9,7 @@ from typing import Any
 
 from fhir_server.fhir.reference import Local, parse, texts
 from fhir_server.search.parameters import parameters
+from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.search.rows import Rows
 from fhir_server.search.types import READ
 
@@ -43,10 +44,14 @@ class Index:
 ELSEWHERE = 0
 
 
-def extract(resource: Mapping[str, Any], *, base: str) -> Index:
-    """The rows of `resource`; absolute references to `base`, this server's address, are its own."""
-    rows = Rows(base)
-    for parameter in parameters(resource["resourceType"]).values():
+def extract(
+    resource: Mapping[str, Any], *, base: str, registry: Registry = NOTHING_STORED
+) -> Index:
+    """The rows of `resource`; absolute references to `base`, this server's address, are its own.
+    `registry`: the parameters beside those of the definitions.
+    """
+    rows, type_ = Rows(base), resource["resourceType"]
+    for parameter in (*parameters(type_).values(), *registry.indexed.get(type_, {}).values()):
         items = parameter.select(resource)
         if items:
             if not parameter.paired:  # else only with all its parts

@@ -4,11 +4,11 @@ https://hl7.org/fhir/R4/search.html#include
 """
 
 from collections.abc import Iterable
-from functools import cache
 
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.search.parameters import Parameter, parameters
+from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import Way
+from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import refuse_modifier, refuse_value
 from profiles.definitions import r4
 
@@ -26,7 +26,7 @@ def is_include(name: str) -> bool:
     return name.partition(":")[0] in NAMES
 
 
-def way(name: str, value: str) -> Way | None:
+def way(name: str, value: str, offer: Offer = DEFINED) -> Way | None:
     """What `name=value` follows, `value` not empty; None when there is no such type, or no such
     parameter of type reference, or it never leads to the type named.
 
@@ -43,7 +43,7 @@ def way(name: str, value: str) -> Way | None:
     if len(rest) not in (1, 2) or not all((source, *rest)):
         refuse_value(code, value)
     target = rest[1] if len(rest) == 2 else ""
-    found = _led(source, rest[0], target)
+    found = _led(source, rest[0], target, offer)
     if not found:
         return None
     numbers = tuple(parameter.number for parameter in found)
@@ -58,13 +58,15 @@ def too_many(ways: Iterable[Way]) -> None:
         raise BadRequest(f"a search has at most {MAX_INCLUDES} includes", code="too-costly")
 
 
-def _led(source: str, code: str, target: str) -> tuple[Parameter, ...]:
+def _led(source: str, code: str, target: str, offer: Offer) -> tuple[Parameter, ...]:
     if not r4().is_resource(source) or (target and not r4().is_resource(target)):
         return ()
+    one = offer.find(source, code)
+    found = references(source, offer) if code == ANY else (one,) if one else ()
     return tuple(
         parameter
-        for parameter in references(source)
-        if code in (ANY, parameter.code) and (not target or target in _targets((parameter,)))
+        for parameter in found
+        if parameter.type == "reference" and (not target or target in _targets((parameter,)))
     )
 
 
@@ -73,18 +75,16 @@ def _targets(found: Iterable[Parameter]) -> tuple[str, ...]:
     return tuple(sorted(types))
 
 
-@cache
-def references(type_: str) -> tuple[Parameter, ...]:
+def references(type_: str, offer: Offer = DEFINED) -> tuple[Parameter, ...]:
     """The parameters of a type by which references are followed."""
-    return tuple(found for found in parameters(type_).values() if found.type == "reference")
+    return tuple(found for found in offer.all(type_).values() if found.type == "reference")
 
 
-@cache
-def reverse_values() -> dict[str, tuple[str, ...]]:
+def reverse_values(offer: Offer = DEFINED) -> dict[str, tuple[str, ...]]:
     """The values of `_revinclude` that bring something to each type, as `Type:parameter`."""
     found: dict[str, list[str]] = {type_: [] for type_ in r4().resources}
     for source in r4().resources:
-        for parameter in references(source):
+        for parameter in references(source, offer):
             for target in _targets((parameter,)):
                 found[target].append(f"{source}:{parameter.code}")
     return {type_: tuple(values) for type_, values in found.items()}

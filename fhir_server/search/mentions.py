@@ -7,26 +7,34 @@ The index of a list still knows the entries that are left out of its answers, so
 from collections.abc import Iterable, Sequence
 
 from fhir_server.fhir.reference import DOCUMENTS, Local, parse
-from fhir_server.search.parameters import Parameter, parameters
+from fhir_server.search.parameters import Parameter
+from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import plain, split
 
 Pair = tuple[str, str]
 Address = tuple[str, str]
 
 
-def mentioned(type_: str, pairs: Sequence[Pair], *, base: str) -> frozenset[Address]:
+def mentioned(
+    type_: str, pairs: Sequence[Pair], *, base: str, offer: Offer = DEFINED
+) -> frozenset[Address]:
     """Type and id of each document that a reference parameter of this search has as a value."""
     return frozenset(
         address
         for name, value in pairs
-        if (parameter := _reference(type_, name)) is not None
+        if (parameter := _reference(type_, name, offer)) is not None
         for part in split(value, ",")
         for address in _addresses(parameter, name, part, base)
     )
 
 
 def without(
-    type_: str, pairs: Sequence[Pair], hidden: frozenset[Address], *, base: str
+    type_: str,
+    pairs: Sequence[Pair],
+    hidden: frozenset[Address],
+    *,
+    base: str,
+    offer: Offer = DEFINED,
 ) -> list[Pair]:
     """The parameters with an id that nothing has in place of each hidden document's."""
 
@@ -40,7 +48,7 @@ def without(
         (
             name,
             value
-            if (parameter := _reference(type_, name)) is None
+            if (parameter := _reference(type_, name, offer)) is None
             else ",".join(seen(parameter, name, part) for part in split(value, ",")),
         )
         for name, value in pairs
@@ -96,9 +104,9 @@ def _last(name: str) -> str:
 NOBODY = "-"  # reads like an id, and is none that this server gives
 
 
-def _reference(type_: str, name: str) -> Parameter | None:
+def _reference(type_: str, name: str, offer: Offer) -> Parameter | None:
     code, _, modifier = name.partition(":")
-    parameter = parameters(type_).get(code)
+    parameter = offer.find(type_, code)
     is_reference = parameter is not None and parameter.type == "reference"
     return parameter if is_reference and modifier not in ("identifier", "missing") else None
 

@@ -45,6 +45,9 @@ class Parameter:
     A composite has `parts`, whose values are to be of the same element. Where there is one element
     only they are parameters of the resource; else it is `paired`: `select` gives the elements, and
     the parts select from these. Or it has `ways`: composites, of which one is to be met.
+
+    `url`: of its definition. `telling`: it reads items that may be left out for their reader
+    (`custom.REMOVABLE`).
     """
 
     resource: str
@@ -58,6 +61,8 @@ class Parameter:
     parts: tuple["Parameter", ...] = ()
     paired: bool = False
     ways: tuple["Parameter", ...] = ()
+    url: str = ""
+    telling: bool = False
 
 
 def compiled(definition: SearchParameter, type_: str, definitions: Definitions) -> Parameter:
@@ -74,6 +79,7 @@ def compiled(definition: SearchParameter, type_: str, definitions: Definitions) 
         present=keys.key(number, "present"),
         systems=_systems(path.ends, definitions),
         select=_unwrapped(path.select, definitions) if has_extensions else path.select,
+        url=definition.url,
     )
 
 
@@ -105,8 +111,9 @@ def _composite(
 ) -> Parameter:
     code, number = definition.code, keys.number(type_, definition.code)
     made = Parameter(
-        type_, code, "composite", (), number, keys.key(number, "present"), {}, lambda _: ()
-    )
+        type_, code, "composite", (), number, keys.key(number, "present"), {}, lambda _: (),
+        url=definition.url,
+    )  # fmt: skip
     if code in EITHER:
         return replace(made, ways=tuple(known[way] for way in EITHER[code]))
     path = compile_path(definition.expression, type_, definitions)

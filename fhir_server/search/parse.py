@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.criteria import Criteria, all_of
 from fhir_server.search.includes import is_include, too_many, way
-from fhir_server.search.parameters import parameters
 from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
+from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import Asked, check_text, refuse_value
 
 Pair = tuple[str, str]
@@ -50,14 +50,16 @@ def parse(
     page_size: int,
     max_page: int,
     strict: bool = False,
+    offer: Offer = DEFINED,
 ) -> Query:
     """Read the parameters of a search of `type_`, decoded, in the order of the request.
 
-    `base`: this server's address. `now`: ms since 1970 UTC. BadRequest with code `not-supported`
+    `base`: this server's address. `now`: ms since 1970 UTC. `offer`: the parameters there are.
+    BadRequest with code `not-supported`
     for a modifier, and when `strict` for a parameter, that is not done; `value` for a value that
     cannot be read; `too-costly` for too much.
     """
-    reader = _Reader(type_, Asked(base, now), max_page)
+    reader = _Reader(type_, Asked(base, now, offer), max_page)
     for name, value in pairs:
         check_text(name + value)
         reader.take(name, value)
@@ -86,7 +88,7 @@ class _Reader:
     """Takes one parameter after the other; of `_count`, `_total` and `_summary` the last holds."""
 
     def __init__(self, type_: str, asked: Asked, max_page: int) -> None:
-        self.type_, self.max_page = type_, max_page
+        self.type_, self.max_page, self.offer = type_, max_page, asked.offer
         self.criteria = Criteria(asked)
         self.parts: list[Criterion] = []
         self.sort: list[Sort] = []
@@ -141,7 +143,7 @@ class _Reader:
                 refuse_value(name, value)
 
     def take_include(self, name: str, value: str) -> None:
-        found = way(name, value)
+        found = way(name, value, self.offer)
         if found is None:
             self.ignored.append(f"{name}={value}")
             return
@@ -164,7 +166,7 @@ class _Reader:
         if len(self.sort) + len(keys) > MAX_SORTS:
             raise BadRequest(f"a search is sorted by {MAX_SORTS} keys at most", code="too-costly")
         for key in keys:
-            sort = _sort(self.type_, key)
+            sort = _sort(self.type_, key, self.offer)
             if sort is None:
                 self.ignored.append(f"_sort={key}")
             else:
@@ -174,13 +176,13 @@ class _Reader:
             self.used.append(("_sort", ",".join(kept)))
 
 
-def _sort(type_: str, key: str) -> Sort | None:
+def _sort(type_: str, key: str, offer: Offer) -> Sort | None:
     code, descending = key.removeprefix("-"), key.startswith("-")
     if code == "_id":
         return Sort(code, "id", 0, descending)
     if code == "_lastUpdated":
         return Sort(code, "updated", 0, descending)
-    parameter = parameters(type_).get(code)
+    parameter = offer.find(type_, code)
     if parameter is None or parameter.type not in _SORTABLE:
         return None
     return Sort(code, _SORTABLE[parameter.type], parameter.number, descending)

@@ -11,6 +11,7 @@ from typing import NoReturn, cast
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.query import Prefix
+from fhir_server.search.registry import DEFINED, Offer
 
 _ESCAPED = re.compile(r"\\([\\,|$])")
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
@@ -21,10 +22,13 @@ MAX_KEYS = 5_000  # that one parameter may stand for
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a value is read against: this server's address, and the time in ms since 1970 UTC."""
+    """What a value is read against: this server's address, the time in ms since 1970 UTC, and the
+    parameters that may be searched by.
+    """
 
     base: str
     now: int
+    offer: Offer = DEFINED
 
 
 def split(text: str, separator: str) -> list[str]:

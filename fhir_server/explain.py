@@ -19,7 +19,7 @@ from fhir_server.policy.facts import (
     subject_facts,
 )
 from fhir_server.policy.labels import birth_of_age
-from fhir_server.policy.rules import PERMIT, RuleSet
+from fhir_server.policy.rule import DENY, PERMIT, REPORT, RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
@@ -31,6 +31,7 @@ from fhir_server.storage.rows import Named
 
 TYPE = "DocumentReference"
 PERMITTED, REFUSED = "permitted", "refused"
+EFFECTS = {PERMIT: "permits", DENY: "denies", REPORT: "reports"}
 # What settles an access without being one of the rules.
 OTHERS = {
     "no-rule-permits": "what no rule permits is refused",
@@ -128,8 +129,7 @@ def _decided(stored: Repository, asked: Mapping[str, str], document: str) -> Exp
 def _sentence(name: str, rules: RuleSet, text: str) -> str:
     for rule in rules.rules:
         if rule.name == name:
-            effect = "permits" if rule.effect == PERMIT else "denies"
-            return f"  {name} {effect}: {rule.says} ({rule.source})"
+            return f"  {name} {EFFECTS[rule.effect]}: {rule.says} ({rule.source})"
     return f"  {name}: {text or OTHERS.get(name, '')}"
 
 

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf, holds, simplify
 from fhir_server.policy.decide import Decision
 from fhir_server.policy.facts import NATURES, NO, RELATIONS, STATES, YES
-from fhir_server.policy.rules import DENY, DMP_2022, MASK, PERMIT, READ, Rule, RuleSet
+from fhir_server.policy.rules import (
+    DENY,
+    DMP_2022,
+    MASK,
+    PERMIT,
+    READ,
+    REPORT,
+    Rule,
+    RuleSet,
+)
 from fhir_server.policy.subject import ACTORS, Subject
 from fhir_server.search.query import EVERYTHING, Criterion, IdIs, Query
 from fhir_server.storage import migrate
@@ -110,7 +119,7 @@ def a_condition(random: Random, depth: int = 3) -> Condition:
 
 def a_rule_set(random: Random) -> RuleSet:
     def rule(n: int) -> Rule:
-        effect = random.choice((PERMIT, PERMIT, DENY))
+        effect = random.choice((PERMIT, PERMIT, PERMIT, DENY, DENY, REPORT))
         actions = random.choice((READ, READ, READ, READ | MASK, MASK))
         return Rule(f"G{n}", effect, actions, a_condition(random), "", "")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Iterable, Mapping
 
 from fhir_server.policy.condition import holds
-from fhir_server.policy.rules import DENY, PERMIT, Rule
+from fhir_server.policy.rule import DENY, PERMIT, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Decision:
 
 def decide(rules: Iterable[Rule], facts: Mapping[str, str]) -> Decision:
     """Permit only if some rule permits and none denies; `facts` holds every fact of `policy.facts`.
+
+    Of what is permitted, rules that report are named beside those that permit.
     """
     try:
         met = [
@@ -30,5 +32,6 @@ def decide(rules: Iterable[Rule], facts: Mapping[str, str]) -> Decision:
     denied = tuple(rule.name for rule in met if rule.effect == DENY)
     if denied:
         return Decision(False, denied)
-    permitted = tuple(rule.name for rule in met if rule.effect == PERMIT)
-    return Decision(bool(permitted), permitted or ("no-rule-permits",))
+    if not any(rule.effect == PERMIT for rule in met):
+        return Decision(False, ("no-rule-permits",))
+    return Decision(True, tuple(rule.name for rule in met))

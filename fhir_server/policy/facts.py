@@ -7,7 +7,7 @@ is "shared".
 from dataclasses import dataclass
 from typing import Mapping
 
-from fhir_server.policy.subject import Subject
+from fhir_server.policy.subject import ACTORS, Subject
 
 YES, NO = "yes", "no"
 # Record numbers that are nobody's: of shared resources, and of what belongs to a person but to no
@@ -30,6 +30,41 @@ ROW_FACTS = ("nature", "own", "masked", "veiled_holder", "veiled_representatives
 NATURES = (
     "document", "list", "patient", "consent", "team", "relative", "trace", "clinical", "shared",
 )
+ACTION_NAMES = (
+    "read", "deposit", "mask", "unmask", "archive", "supersede", "remove", "reveal", "secrecy",
+    "relabel", "declare", "team", "administer", "publish",
+)
+PURPOSES = (
+    "normal", "bris_de_glace", "centre_15", "cause-of-death", "memory", "own-rights",
+    "legal-expertise", "occupational-health",
+)
+AUTH_MODES = ("DIRECTE", "INDIRECTE", "INDIRECTE_RENFORCEE")
+CONSENTS = (
+    "dmp-existence", "dmp-pro-access", "dmp-pro-access-collected-by", "dmp-pro-block",
+    "dmp-emergency-opposition", "dmp-centre15-opposition", "dmp-mask", "dmp-attending-equivalent",
+    "dmp-cross-border", "dmp-minor-secret", "dmp-post-mortem-opposition", "dmp-occupational",
+    "dmp-team-opposition", "dmp-expertise",
+)
+# What an act is about, beyond its action: see `policy.writes`.
+ASKS = (
+    "other", "identifier", "patient-document", "reimbursement", "write", "add-member",
+    "remove-member", "closing", "unknown", *CONSENTS,
+)
+SECTORS = ("", "SNR", "EXP_PATIENT", *(f"SA{n:02}" for n in range(100)))
+
+_FLAG = frozenset({YES, NO})
+# Every fact, and what it may be: nothing else can stand in a rule.
+VALUES: Mapping[str, frozenset[str]] = {
+    "actor": frozenset(ACTORS),
+    "purpose": frozenset(PURPOSES),
+    "auth_mode": frozenset(AUTH_MODES),
+    "sector": frozenset(SECTORS),
+    "asks": frozenset(ASKS),
+    "action": frozenset(ACTION_NAMES),
+    "state": frozenset(STATES),
+    "nature": frozenset(NATURES),
+    **dict.fromkeys((*RELATIONS, "of_age", *ROW_FACTS[1:]), _FLAG),
+}
 
 _NATURE_OF = {
     "DocumentReference": "document",

@@ -11,7 +11,7 @@ from typing import Mapping, Sequence
 
 from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, simplify
 from fhir_server.policy.facts import NATURES, NO, RELATIONS, YES, nature_of
-from fhir_server.policy.rules import DENY, PERMIT, RuleSet
+from fhir_server.policy.rule import DENY, PERMIT, RuleSet
 from fhir_server.policy.subject import Subject
 
 NO_RULES = RuleSet("none", ())
@@ -61,8 +61,8 @@ class Scope:
         return visible(self.rules, frozenset(self.known.items()), nature)
 
     def permits(self, type_: str) -> tuple[Left, ...]:
-        """The permitting rules that may still hold: which of them settled an access goes into its
-        trace.
+        """The rules that permit or report and may still hold: which of them settled an access goes
+        into its trace.
         """
         return (
             ()
@@ -145,6 +145,6 @@ def permitting(rules: RuleSet, known: frozenset[tuple[str, str]], nature: str) -
     left = [
         Left(rule.name, simplify(rule.when, facts))
         for rule in rules.rules
-        if rule.effect == PERMIT and facts["action"] in rule.actions
+        if rule.effect != DENY and facts["action"] in rule.actions
     ]
     return tuple(item for item in left if item.when != NEVER)

@@ -13,7 +13,7 @@ from fhir_server.audit.note import write as write_note
 from fhir_server.fhir.outcome import FhirError, Forbidden
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts, Standing, nature_of, subject_facts
-from fhir_server.policy.rules import RuleSet
+from fhir_server.policy.rule import RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fhir_server.policy.condition import ALWAYS, AllOf, AnyOf, Condition, Is, simplify
 from fhir_server.policy.facts import NO, YES, nature_of
-from fhir_server.policy.rules import RuleSet
+from fhir_server.policy.rule import RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.search.parameters import parameters
 from fhir_server.storage.condition import Names, row_fact, where

@@ -7,7 +7,7 @@ import pytest
 from fhir_server.policy.condition import ALWAYS, Is
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts
-from fhir_server.policy.rules import ACTIONS, DENY, DMP_2022, PERMIT, Rule
+from fhir_server.policy.rules import ACTIONS, DENY, DMP_2022, PERMIT, REPORT, Rule
 from tests.policy.asking import caller, decision, facts
 
 PLAIN = RowFacts("document")
@@ -206,6 +206,7 @@ def test_a_minor_does_nothing_himself() -> None:
             assert (found.permitted, "K53" in found.reasons) == (False, True)
 
 
+SAYS = Rule("S", REPORT, ACTIONS, ALWAYS, "", "")
 YES, NO_ = Rule("Y", PERMIT, ACTIONS, ALWAYS, "", ""), Rule("N", DENY, ACTIONS, ALWAYS, "", "")
 
 
@@ -214,6 +215,13 @@ def test_a_denial_wins_whatever_the_order() -> None:
     assert decide([YES, NO_], asked) == decide([NO_, YES], asked) == Decision(False, ("N",))
     assert decide([YES], asked) == Decision(True, ("Y",))
     assert decide([], asked) == Decision(False, ("no-rule-permits",))
+
+
+def test_a_rule_that_reports_is_named_and_permits_nothing() -> None:
+    asked = facts(caller())
+    assert decide([SAYS], asked) == Decision(False, ("no-rule-permits",))
+    assert decide([YES, SAYS], asked) == Decision(True, ("Y", "S"))
+    assert decide([NO_, YES, SAYS], asked) == Decision(False, ("N",))
 
 
 def test_a_rule_that_asks_what_nobody_knows_refuses() -> None:
@@ -225,4 +233,4 @@ def test_each_rule_has_a_name_of_its_own_a_sentence_and_a_source() -> None:
     names = [rule.name for rule in DMP_2022.rules]
     assert len(set(names)) == len(names)
     for rule in DMP_2022.rules:
-        assert rule.says and rule.source and rule.actions and rule.actions <= ACTIONS
+        assert rule.says and rule.dit and rule.source and rule.status and rule.actions <= ACTIONS

@@ -87,6 +87,7 @@ def searches(script: Script) -> Iterator[str]:
         yield f"List?{query}"
     yield from histories(script)
     yield from includes(script)
+    yield from lists(script)
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
@@ -119,6 +120,17 @@ def includes(script: Script) -> Iterator[str]:
     yield "DocumentReference?_include=*&_revinclude=DocumentReference:relatesto&_count=4"
     yield "Consent?_include=Consent:data&_include=Consent:patient"
     yield "DocumentReference?_summary=count&_include=*"
+
+
+def lists(script: Script) -> Iterator[str]:
+    """What is in Lists, some of them hidden, or holding what is."""
+    for list_ in script.lists:
+        yield f"DocumentReference?_list={list_}&_count=2"
+        yield f"List?item._list={list_}"
+    some = ",".join(script.lists[:20])
+    yield f"?_type=DocumentReference,List,Binary,Consent&_list={some}"
+    yield f"DocumentReference?_list={some}&_sort=_id&status:not=superseded"
+    yield f"Patient?_has:DocumentReference:patient:_list={script.lists[0]}"
 
 
 def histories(script: Script) -> Iterator[str]:

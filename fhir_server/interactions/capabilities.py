@@ -59,6 +59,12 @@ def _tag(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
+# Search parameters of every type, whatever it is.
+OF_ALL_TYPES: tuple[Json, ...] = (
+    {"name": "_list", "type": "special", "documentation": "the id of a stored List"},
+)
+
+
 @lru_cache(maxsize=16)
 def statement(
     settings: Settings, mode: str = "full", registry: Registry = NOTHING_STORED
@@ -105,6 +111,7 @@ def _rest(settings: Settings, registry: Registry) -> Json:
         "resource": [_resource(t, settings, offer, reverse[t]) for t in r4().resources],
         # Who does transactions does batches: one route, told apart by the type of the Bundle.
         "interaction": _coded(whole + (["batch"] if "transaction" in whole else [])),
+        "searchParam": list(OF_ALL_TYPES),
         "operation": declared(),
         "compartment": _compartments(),
     }

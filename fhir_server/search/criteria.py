@@ -4,10 +4,11 @@ https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/R4/search.ht
 https://hl7.org/fhir/R4/search.html#has
 """
 
+import re
 from collections.abc import Iterable
 
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.search.parameters import COLUMNS, Parameter
+from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
     EVERYTHING,
     AllOf,
@@ -33,6 +34,8 @@ MAX_PARTS = 50  # parameters of a query and steps of their chains; to plan n joi
 MAX_STEPS = 5  # of one chain, forwards and by `_has`
 MAX_WAYS = 1_000  # types that the chains of one query may pass through
 HAS = "_has:"
+LIST = "_list"
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def all_of(parts: Iterable[Criterion]) -> Criterion:
@@ -63,6 +66,8 @@ class Criteria:
         code, _, modifier = head.partition(":")
         if code in COLUMNS:
             return None if dot else self.column(code, modifier, value)
+        if code == LIST and not dot:
+            return self.members(type_, modifier, value)
         parameter = self.asked.offer.find(type_, code)
         if parameter is None:
             return None
@@ -85,6 +90,22 @@ class Criteria:
         if modifier:
             refuse_modifier(code, modifier)
         return any_of(UpdatedIs(*asked_interval(code, value, self.asked)) for value in values)
+
+    def members(self, type_: str, modifier: str, value: str) -> Criterion:
+        """`_list`: what one of these stored Lists has an entry for, whatever its flag.
+
+        https://hl7.org/fhir/R4/search.html#list
+        """
+        if modifier:
+            refuse_modifier(LIST, modifier)
+        ids = tuple(plain(part).removeprefix("List/") for part in alternatives(LIST, value))
+        for id_ in ids:
+            if id_.startswith("$"):
+                text = f"`{LIST}`: there is no list `{id_[:100]}`, only stored Lists are known"
+                raise BadRequest(text, code="not-supported")
+            if not _ID.fullmatch(id_):
+                refuse_value(LIST, id_)
+        return LedBy("List", parameters("List")["item"].number, type_, IdIs(ids))
 
     def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
         """Through each type that has what follows; None when there is none."""

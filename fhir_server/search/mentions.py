@@ -81,15 +81,15 @@ def telling(type_: str, pairs: Sequence[Pair]) -> str:
 
 
 def _tells(type_: str, name: str) -> bool:
-    last = _last(name)
-    code, _, modifier = last.partition(":")
-    if last == name:
+    asked = last(name)
+    code, _, modifier = asked.partition(":")
+    if asked == name:
         by_item = code == ITEMS.get(type_) and modifier in ("missing", "identifier")
         return by_item or code in WORDS.get(type_, ())
     return code in ITEMS.values() or any(code in words for words in WORDS.values())
 
 
-def _last(name: str) -> str:
+def last(name: str) -> str:
     """What is asked at the end of chains and `_has`."""
     while True:
         if name.startswith("_has:"):

@@ -223,6 +223,8 @@ class Asker:
             source, _, code = self.one(LEADING[type_]).partition(".")
             name, value = self.pair(source, depth - 1)
             return f"_has:{source}:{code}:{name}", value
+        if self.random.random() < 0.03:
+            return "_list", self.alternatives(lambda: self.id_of("List"))
         code = self.one([*ASKED[type_].split(), "_id", "_lastUpdated"])
         if self.random.random() < 0.1:
             return f"{code}:missing", self.one(("true", "false"))

@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
+import msgspec
+
+from profiles.definitions import search_parameter
+
 HERE = Path(__file__).parent / "r4"
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 REGEX = "http://hl7.org/fhir/StructureDefinition/regex"
@@ -231,7 +235,7 @@ def required_codes(tables: Json, folder: Path) -> Json:
     return result
 
 
-def search_parameters(folder: Path) -> list[list[Any]]:
+def search_parameters(folder: Path) -> list[tuple[Any, ...]]:
     rows = []
     for definition in definitions(folder, "SearchParameter"):
         if (
@@ -239,19 +243,7 @@ def search_parameters(folder: Path) -> list[list[Any]]:
             or "base" not in definition
         ):
             continue
-        components = [[c["definition"], c["expression"]] for c in definition.get("component", ())]
-        target = sorted(definition.get("target", ()))
-        rows.append(
-            [
-                definition["url"],
-                definition["code"],
-                definition["type"],
-                definition["base"],
-                definition.get("expression", ""),
-                target,
-                components,
-            ]
-        )
+        rows.append(msgspec.structs.astuple(search_parameter(definition)))
     return rows
 
 

@@ -1,5 +1,6 @@
 """The R4 tables in memory: types, elements, search parameters, compartments, codes of required
-bindings.
+bindings. Beside R4's own search parameters there are those that the guides add, each a
+SearchParameter resource in `parameters/`.
 
 https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html
 """
@@ -7,11 +8,12 @@ https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/search
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Mapping
+from typing import Any, Mapping
 
 import msgspec
 
 HERE = Path(__file__).parent / "r4"
+GUIDES = Path(__file__).parent / "parameters"
 UNBOUNDED = -1
 SUMMARY, MODIFIER = 1, 2
 
@@ -101,6 +103,19 @@ class SearchParameter(msgspec.Struct, array_like=True, frozen=True):
     components: tuple[tuple[str, str], ...]  # definition url, expression
 
 
+def search_parameter(resource: Mapping[str, Any]) -> SearchParameter:
+    """What a valid SearchParameter resource says."""
+    return SearchParameter(
+        url=resource["url"],
+        code=resource["code"],
+        type=resource["type"],
+        base=tuple(resource["base"]),
+        expression=resource.get("expression", ""),
+        targets=tuple(sorted(resource.get("target", ()))),
+        components=tuple((c["definition"], c["expression"]) for c in resource.get("component", ())),
+    )
+
+
 class Definitions:
     """All of the tables; `types` holds resources, data types, primitives and inline elements by
     name.
@@ -134,13 +149,24 @@ class Definitions:
     @cached_property
     def search(self) -> Mapping[str, Mapping[str, SearchParameter]]:
         """The search parameters of each resource type by code; those of Resource and DomainResource
-        in every one.
+        in every one. Of several with one code it is the first, R4's own where there is one.
         """
-        found: dict[str, dict[str, SearchParameter]] = {name: {} for name in self.resources}
+        return {
+            name: {code: each[0] for code, each in known.items()}
+            for name, known in self.synonyms.items()
+        }
+
+    @cached_property
+    def synonyms(self) -> Mapping[str, Mapping[str, tuple[SearchParameter, ...]]]:
+        """All the search parameters of each resource type that a code stands for: a guide gives one
+        of R4 a definition of its own for some of its targets.
+        """
+        found: dict[str, dict[str, tuple[SearchParameter, ...]]] = {n: {} for n in self.resources}
         for parameter in self.parameters:
             for base in parameter.base:
                 for name in [base] if base in found else self._kinds_of(base):
-                    found[name][parameter.code] = parameter
+                    known = found[name].get(parameter.code, ())
+                    found[name][parameter.code] = (*known, parameter)
         return found
 
     def _kinds_of(self, abstract: str) -> list[str]:
@@ -161,13 +187,26 @@ def _read(name: str, type_: object) -> object:
     return msgspec.json.decode((HERE / f"{name}.json").read_bytes(), type=type_)
 
 
+def _of_guides() -> tuple[SearchParameter, ...]:
+    found = (msgspec.json.decode(path.read_bytes()) for path in sorted(GUIDES.glob("*.json")))
+    return tuple(search_parameter(resource) for resource in found)
+
+
+def _with_guides(own: tuple[SearchParameter, ...]) -> tuple[SearchParameter, ...]:
+    """R4's own, and after them those of the guides; the same canonical is the guide's."""
+    guides = _of_guides()
+    instead = {parameter.url: parameter for parameter in guides}
+    kept = tuple(instead.pop(parameter.url, parameter) for parameter in own)
+    return kept + tuple(instead.values())
+
+
 @cache
 def r4() -> Definitions:
-    """The R4 (4.0.1) definitions, read once; about 30 ms."""
+    """The R4 (4.0.1) definitions with the guides' search parameters, read once; about 30 ms."""
     return Definitions(
         _read("types", dict[str, _Table]),  # type: ignore[arg-type]  # msgspec
         _read("primitives", dict[str, str]),  # type: ignore[arg-type]
         _read("codes", dict[str, dict[str, tuple[str, ...]]]),  # type: ignore[arg-type]
-        _read("search", tuple[SearchParameter, ...]),  # type: ignore[arg-type]
+        _with_guides(_read("search", tuple[SearchParameter, ...])),  # type: ignore[arg-type]
         _read("compartments", dict[str, dict[str, tuple[str, ...]]]),  # type: ignore[arg-type]
     )

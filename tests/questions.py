@@ -77,6 +77,7 @@ def searches(script: Script) -> Iterator[str]:
         "_source:below=http://a.example",
         "relationship=DocumentReference/1$replaces", "status:not-in=http://hl7.org/fhir/ValueSet/"
         "document-reference-status", "relatesto:DocumentReference.author.identifier=|x",
+        "creation=ge2000", "isArchived:missing=true", "period-start=ge2026-02", "_sort=creation",
     ):  # fmt: skip
         yield f"DocumentReference?{query}"
     for query in (

@@ -191,8 +191,15 @@ def _search(type_: str, settings: Settings, offer: Offer) -> list[Json]:
     columns = [(name, known[name].url, known[name].type) for name in COLUMNS]
     others = [(name, there[name].url, there[name].type) for name in sorted(set(there) - {*refused})]
     return [
-        {"name": name, "definition": url, "type": kind} for name, url, kind in columns + others
+        {"name": name, "definition": url, "type": kind} | _also(type_, name, url)
+        for name, url, kind in columns + others
     ]
+
+
+def _also(type_: str, code: str, url: str) -> Json:
+    """There is one entry for each name (cpb-12): what guides call it stands in its words."""
+    guides = [one.url for one in r4().synonyms[type_].get(code, ()) if one.url != url]
+    return {"documentation": f"as <{'>, <'.join(guides)}>"} if guides else {}
 
 
 @lru_cache(maxsize=256)

@@ -5,14 +5,16 @@
 ELEMENTS = {
     "DocumentReference": "status:current/superseded masterIdentifier:identifier type:concept"
     " identifier:identifier* category:concept* subject:Patient date:time description:word"
-    " securityLabel:concept* relatesTo:relation* context:context",
+    " securityLabel:concept* relatesTo:relation* context:context"
+    " extension:archived* content:content*",
     "Patient": "identifier:identifier* name:name* birthDate:date gender:male/female"
     " address:address*",
     "Observation": "status:final/amended code:concept subject:Patient identifier:identifier*"
     " hasMember:Observation* effectiveDateTime:when effectivePeriod:period valueString:word"
     " valueQuantity:quantity valueCodeableConcept:concept component:component*",
     "component": "code:concept valueQuantity:quantity valueCodeableConcept:concept",
-    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*",
+    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*"
+    " extension:archived*",
     "Consent": "status:active/inactive scope:concept category:concept* patient:Patient"
     " dateTime:when provision:provision",
     "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
@@ -24,6 +26,8 @@ ELEMENTS = {
     "name": "family:word given:word*",
     "address": "city:word line:word*",
     "context": "period:period",
+    "content": "attachment:attachment",
+    "attachment": "creation:when",
     "money": "value:number currency:EUR/",
     "relation": "code:replaces/appends target:DocumentReference",
     "entry": "item:DocumentReference",

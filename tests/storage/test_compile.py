@@ -61,12 +61,12 @@ COUNTS = {
 TYPES = tuple(COUNTS)
 ASKED = {
     "DocumentReference": "identifier status type category patient subject date description"
-    " security-label relatesto relation relationship period",
+    " security-label relatesto relation relationship period period-start isArchived creation",
     "Patient": "identifier name family given birthdate gender address address-city",
     "Observation": "status code subject patient identifier has-member date value-quantity"
     " value-concept value-string combo-value-quantity code-value-quantity code-value-concept"
     " component-code-value-quantity component-code-value-concept combo-code-value-quantity",
-    "List": "status title code subject patient date item",
+    "List": "status title code subject patient date item isArchived",
     "Consent": "status scope category patient date period data",
     "ChargeItem": "code subject patient factor-override quantity price-override",
     "ValueSet": "status url title date",
@@ -75,12 +75,13 @@ LEADING = {
     "Patient": ("DocumentReference.patient", "Observation.subject", "List.subject"),
     "DocumentReference": ("List.item", "Consent.data", "DocumentReference.relatesto"),
 }
-STATUSES = ["current", "final", "active", "male", "replaces"]
+STATUSES = ["current", "final", "active", "male", "replaces", "true"]
 PREFIXES = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 MODIFIERS = {
     "token": ("", "", "", ":not", ":text"), "uri": ("", ":above", ":below"),
     "string": ("", "", ":exact", ":contains"),
 }  # fmt: skip
+ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 SUFFIXES = ["", "", "", "||mg", f"|{UCUM}|kg", "|urn:iso:std:iso:4217|EUR"]
 
 Json = dict[str, Any]
@@ -110,6 +111,9 @@ class Maker:
         if kind in COUNTS:
             return self.to(kind)
         return self.some(ELEMENTS[kind]) if kind in ELEMENTS else getattr(self, kind)()
+
+    def archived(self) -> Json:
+        return {"url": ARCHIVED, "valueBoolean": self.random.random() < 0.5}
 
     def number(self) -> Decimal:
         return Decimal(self.random.choice(NUMBERS))

@@ -51,7 +51,12 @@ def test_what_is_not_indexed_yet_is_not_offered_until_it_is() -> None:
 
 def test_an_index_of_this_program_lacks_nothing() -> None:
     assert missing(made_with()) == frozenset()
-    assert missing("") == frozenset()  # of a program that did not say: it had all of R4
+
+
+def test_an_index_that_does_not_say_has_all_of_r4_and_nothing_of_guides() -> None:
+    found = (p for t in r4().resources for p in parameters(t).values())
+    assert missing("") == {p.number for p in found if not p.url.startswith(registry.HL7)}
+    assert parameters("DocumentReference")["creation"].number in missing("")
 
 
 def test_a_definition_that_changed_is_missing_until_it_is_indexed(

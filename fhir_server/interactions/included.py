@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html#include
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fhir_server.auth.scopes import grants
 from fhir_server.fhir import json_format
@@ -42,16 +42,27 @@ def _named(way: Way, context: Context) -> Way:
     return way.only(type_ for type_ in way.types if type_ not in ONLY_WHEN_NAMED)
 
 
-def told(found: Found, stored: Writing, context: Context) -> list[Entry]:
-    """The matches, what is included with them, and a warning when not all of that is."""
+def told(
+    found: Found, ignored: Iterable[str], stored: Writing, context: Context
+) -> list[Entry]:
+    """The matches, what is included with them, and warnings: of each parameter that was `ignored`,
+    and when not all is included.
+    """
     made = entries(found.versions, stored, context)
     made += entries(found.included, stored, context, mode="include")
+    warnings = [_ignored(name) for name in ignored]
     if found.cut:
         text = (
             f"not all is included: at most {MAX_INCLUDED} resources with a page, and"
             f" {MAX_ROUNDS} steps of `:iterate`"
         )
-        issue = Issue("too-costly", text, severity="warning")
-        outcome = json_format.write(operation_outcome(issue))
+        warnings.append(Issue("too-costly", text, severity="warning"))
+    if warnings:
+        outcome = json_format.write(operation_outcome(*warnings))
         made.append(Entry("", outcome, {"search": {"mode": "outcome"}}))
     return made
+
+
+def _ignored(name: str) -> Issue:
+    text = f"`{name[:100]}` is not known here, and was ignored"
+    return Issue("not-supported", text, severity="warning")

@@ -34,7 +34,7 @@ def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply
         query, about = in_compartment(query, about, route, stored, context)
     query = replace(query, ways=admitted(query.ways, stored, context))
     found = stored.search(query, about, context.note(call, route.code, route.type_))
-    shown = told(found, stored, context)
+    shown = told(found, query.warned, stored, context)
     to_others = links(found, query.asked, query.cursor, stored, context)
     total = None if query.total == "none" else found.total
     return page("searchset", shown, to_others, context, total=total)

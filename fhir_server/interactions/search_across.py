@@ -65,7 +65,7 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     place = "/".join((*route.within, "*")) if route.within else ""
     found = _found(asked, about, route, place, stored, context)
     stored.note(note, found.records or [(0, "")])
-    shown = told(found, stored, context)
+    shown = told(found, asked.one.warned, stored, context)
     to_others = links(found, (place, asked.used), asked.one.cursor, stored, context)
     total = None if asked.one.total == "none" else found.total
     return page("searchset", shown, to_others, context, total=total)
@@ -141,6 +141,8 @@ def _read(
     sorts = {f"_sort={sort.code}" for query in queries.values() for sort in query.sort}
     if (every | sorts) and prefer(call).get("handling") == "strict":
         raise BadRequest(f"not supported: `{min(every | sorts)[:100]}`", code="not-supported")
+    ignored = tuple(sorted(every | sorts))
+    queries = {type_: replace(query, ignored=ignored) for type_, query in queries.items()}
     named_types = tuple(pair for pair in pairs if pair[0] == TYPE and pair[1])
     used = next(iter(queries.values())).used
     return Asked(queries, named_types + tuple(pair for pair in used if pair[0] != "_sort"))

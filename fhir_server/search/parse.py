@@ -14,7 +14,7 @@ from fhir_server.search.criteria import Criteria, all_of
 from fhir_server.search.includes import is_include, too_many, way
 from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
 from fhir_server.search.registry import DEFINED, Offer
-from fhir_server.search.terms import Asked, check_text, refuse_value
+from fhir_server.search.terms import Asked, check_text, refuse_modifier, refuse_value
 
 Pair = tuple[str, str]
 
@@ -113,8 +113,11 @@ class _Reader:
             self.take_criterion(name, value)
 
     def take_criterion(self, name: str, value: str) -> None:
-        if name.partition(":")[0] == "_query":
+        code, _, modifier = name.partition(":")
+        if code == "_query":
             raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
+        if code in RESULT or code in SILENT:  # which have no modifiers
+            refuse_modifier(code, modifier)
         if value.strip(",") == "":
             return
         self.criteria.count(name, value)

@@ -191,6 +191,11 @@ class Query:
         return f"{self.within}/{self.type_}" if self.within else self.type_
 
     @property
+    def warned(self) -> tuple[str, ...]:
+        """What was ignored, each once, where there are entries to say it."""
+        return tuple(dict.fromkeys(self.ignored)) if self.count else ()
+
+    @property
     def asked(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """What its pages are of: the path, and the parameters that had an effect."""
         return self.path, self.used

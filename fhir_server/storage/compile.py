@@ -96,6 +96,7 @@ class Compiler:
         self.rows, self.identity = rows, identity
         self.narrow = rows.confined
         self.aliases = 0
+        self.steps = 0  # of the chain that is read
 
     def where(self, criterion: Criterion, alias: str) -> str:
         match criterion:
@@ -193,7 +194,18 @@ class Compiler:
 
     def _of_target(self, to: Criterion, alias: str) -> str:
         """What is asked of the other end of a reference, of which the criterion tells the rows."""
-        return self._with(self.rows.confined, to, alias)
+        self.steps += 1
+        text = self._with(self.rows.confined, to, alias)
+        self.steps -= 1
+        return text
+
+    def _once(self, select: str, alias: str) -> str:
+        """A step of a chain, of one column. From the second on PostgreSQL is to take it once: where
+        it has no statistics it goes through all steps for each row of the one before.
+        """
+        if not (self.rows.postgres and self.steps):
+            return select
+        return f"WITH {alias}_o (k) AS MATERIALIZED ({select}) SELECT k FROM {alias}_o"
 
     def _from(self, source: str, alias: str, to: Criterion) -> tuple[str, str]:
         """Where the rows at the other end come from, and what stands before their type."""
@@ -212,13 +224,14 @@ class Compiler:
             source, walked = self._from(seen.source, target, to)
             # SQLite keeps this order: from the target, of which there are few, to who refers to it.
             then = "," if self.rows.postgres else " CROSS JOIN"
-            steps.append(
-                f"{alias}.pk IN (SELECT {target}_f.pk FROM {source}{then} reference {target}_f"
+            select = (
+                f"SELECT {target}_f.pk FROM {source}{then} reference {target}_f"
                 f" WHERE {walked}{target}.type = '{type_}' AND NOT {target}.deleted"
                 f" AND {seen.where} AND {inner}"
                 f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
-                f" AND {target}_f.parameter = {number})"
+                f" AND {target}_f.parameter = {number}"
             )
+            steps.append(f"{alias}.pk IN ({self._once(select, target)})")
         return joined(" OR ", steps) or "1 = 0"
 
     def _led_by(self, asked: LedBy, alias: str) -> str:
@@ -227,10 +240,11 @@ class Compiler:
         inner = self._of_target(asked.to, source)
         from_, walked = self._from(seen.source, source, asked.to)
         then = "," if self.rows.postgres else " CROSS JOIN"  # from the few that meet it
-        return (
-            f"{alias}.id IN (SELECT {source}_f.target_id FROM {from_}{then} reference {source}_f"
+        select = (
+            f"SELECT {source}_f.target_id FROM {from_}{then} reference {source}_f"
             f" WHERE {walked}{source}.type = '{asked.type_}' AND NOT {source}.deleted"
             f" AND {seen.where} AND {inner}"
             f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "
-            f"{source}_f.target_type = '{asked.target}')"
+            f"{source}_f.target_type = '{asked.target}'"
         )
+        return f"{alias}.id IN ({self._once(select, source)})"

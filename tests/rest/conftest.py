@@ -6,3 +6,4 @@
 from tests.interactions.shared import house as house
 from tests.interactions.shared import plain as plain
 from tests.interactions.shared import shared_url as shared_url
+from tests.rest.searches import place as place

@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, load, token, explain.
+"""The command line: serve, migrate, load, token, explain, jobs.
 
 Every command has `--help`, an exit status, and errors in one line.
 """
@@ -202,3 +202,38 @@ def explain(bearer: str, document: str) -> None:
         fail(problem)
     except FhirError as problem:
         fail(problem.text)
+
+
+PAUSE = 900  # seconds between two passes
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="one pass; without it, one every 15 minutes")
+@click.option("--now", default="", help="do what is due at this instant (ISO 8601), once")
+def jobs(once: bool, now: str) -> None:
+    """Do what time has made due: open and close records, send notices, show documents, destroy
+    archives. Several may run at once, and while the server answers.
+    """
+    from fhir_server.app import milliseconds_now, services_of
+    from fhir_server.fhir.dates import milliseconds
+    from fhir_server.jobs import run
+
+    known = settings()
+    if known.policy == "off":
+        fail("FHIR_POLICY=off: no record has a life")
+    try:
+        services, at = services_of(known), milliseconds(now) if now else 0
+    except (SettingsError, schema.SchemaError) as problem:
+        fail(problem)
+    except ValueError:
+        fail(f"--now: `{now[:100]}` is no instant, such as 2026-11-24T12:00:00Z")
+    with closing(services.database):
+        while True:
+            report = run(services, at or milliseconds_now())
+            for line in report.lines():
+                click.echo(line)
+            for line in report.failed:
+                click.echo(f"fhir-server: {line}", err=True)
+            if once or now:
+                sys.exit(1 if report.failed else 0)
+            time.sleep(PAUSE)

@@ -48,6 +48,7 @@ LONGER: dict[str, str] = {}
 # Scopes without anybody's rights, and where they may be made.
 UNGUARDED = ("Scope.everything", "Scope.all_rows")
 SEES_EVERYTHING = frozenset({
+    "fhir_server/jobs.py",  # what clocks have made due by law
     "fhir_server/load.py",  # what an administrator loads
     "fhir_server/serve.py",  # FHIR_POLICY=off, and the notes of refusals
 })  # fmt: skip
@@ -67,7 +68,7 @@ METHODS = {
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
-        "chooses_ids", "facts_of", "is_attending", "lock", "name_subject", "is_holder",
+        "chooses_ids", "facts_of", "is_attending", "is_told", "lock", "name_subject", "is_holder",
         "record_of_holder", "row_facts", "savepoint",
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ from tests.documents import cda
 from tests.house import BASE, INS, LUCIEN_INS, PS, STRUCTURE
 from tests.people import patient
 
-COMMANDS = ("serve", "migrate", "load", "token", "explain")
+COMMANDS = ("serve", "migrate", "load", "token", "explain", "jobs")
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_the_help_names_every_command() -> None:
         ("load", "x.json"),
         ("token", "--actor", "operator"),
         ("explain", "--token", "a.b.c", "--document", "1"),
+        ("jobs", "--once"),
     ],
     ids=COMMANDS,
 )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fhir_server.audit.note import Note
 from fhir_server.fhir.dates import instant
+from fhir_server.policy import notices
 
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -34,6 +35,11 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
     "search-system": ("E", "Query", "110153", "110152"),
     "operation": ("E", "", "110153", "110152"),
 }
+# What the server does because its time has come, and the action it is.
+DUE = {
+    notices.OPENED: "U", notices.CLOSED: "U", notices.HIDDEN_DATUM: "C", notices.RELEASED: "U",
+    notices.PURGED: "D",
+}  # fmt: skip
 # What is told of these is what was asked.
 QUERIES = frozenset({"search-type", "search-system", "history-type", "history-system"})
 PURPOSES = {
@@ -58,13 +64,9 @@ def audit_event(note: Note, *, id_: str, at: int, patient: str, rules: str) -> d
     event["meta"] = {"versionId": "1", "lastUpdated": instant(at)}
     if stem and not note.refused:
         event["meta"]["profile"] = [f"{BALP}{'Patient' if patient else ''}{stem}"]
-    event["type"] = (
-        {"system": DCM, "code": "110113", "display": "Security Alert"}
-        if note.refused
-        else {"system": EVENT_TYPE, "code": "rest", "display": "RESTful Operation"}
-    )
-    event["subtype"] = [{"system": INTERACTION, "code": note.interaction}]
-    event |= {"action": action, "period": {"start": instant(at)}, "recorded": instant(at)}
+    event |= _kind(note)
+    event["action"] = DUE.get(note.interaction, action)
+    event |= {"period": {"start": instant(at)}, "recorded": instant(at)}
     event["outcome"] = "0" if not note.refused else "8" if note.status >= 500 else "4"
     if note.refused:
         event["outcomeDesc"] = f"refused: {note.status}"
@@ -72,6 +74,16 @@ def audit_event(note: Note, *, id_: str, at: int, patient: str, rules: str) -> d
     event["source"] = {"observer": {"display": "fhir-server"}}
     event["entity"] = [*_patient(patient), *_data(note), _request(note)]
     return event
+
+
+def _kind(note: Note) -> dict[str, Any]:
+    """`type` and `subtype`."""
+    if note.interaction in DUE:
+        return {"type": {"system": notices.EVENTS, "code": note.interaction}}
+    rest = {"system": EVENT_TYPE, "code": "rest", "display": "RESTful Operation"}
+    alert = {"system": DCM, "code": "110113", "display": "Security Alert"}
+    subtype = [{"system": INTERACTION, "code": note.interaction}]
+    return {"type": alert if note.refused else rest, "subtype": subtype}
 
 
 def _role(code: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from fhir_server.interactions.answer import (
 from fhir_server.interactions.body import check, check_whole, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.patched import patched_content
-from fhir_server.interactions.records import with_closing
+from fhir_server.interactions.records import with_life
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.content import content_of
 from fhir_server.storage.opened import NO_ACCESS
@@ -153,7 +153,7 @@ def put(
     check_whole(draft.resource)
     draft = with_references(draft, stored, context)
     if draft.type_ == "Patient" and context.policed:
-        draft = with_closing(content_of(current.body), draft, context.now)
+        draft = with_life(content_of(current.body), draft, context)
     done = stored.update(current, draft)
     stored.note(
         context.note(call, "update", current.type_, current.id_), [(done.record, done.rules)]
@@ -247,7 +247,7 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
     check(content, Call(call.method, call.path), context)
     draft = documents.binary_draft(content) if current.type_ == "Binary" else Draft(content)
     if draft.type_ == "Patient" and context.policed:
-        draft = with_closing(content_of(current.body), draft, context.now)
+        draft = with_life(content_of(current.body), draft, context)
     done = stored.update(current, draft, method="PATCH")
     note = context.note(
         call, "patch", current.type_, current.id_, detail=documents.label_detail(current, draft)

@@ -48,7 +48,7 @@ CONSENTS = (
 # What an act is about, beyond its action: see `policy.writes`.
 ASKS = (
     "other", "identifier", "patient-document", "reimbursement", "write", "add-member",
-    "remove-member", "closing", "unknown", *CONSENTS,
+    "remove-member", "closing", "early-deletion", "dmp-existence-objection", "unknown", *CONSENTS,
 )
 SECTORS = ("", "SNR", "EXP_PATIENT", *(f"SA{n:02}" for n in range(100)))
 

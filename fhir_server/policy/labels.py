@@ -3,9 +3,8 @@
 Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
@@ -122,20 +121,6 @@ def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource])
     for part in ("practitioner", "organization"):
         if part in target:
             yield from _identified(target[part], contained)
-
-
-def release(deposited: int) -> int:
-    """When a document hidden from its holder is released: one calendar month after the deposit
-    (ms), R.1111-53 al.2.
-
-    31 January + 1 month is the last day of February; days are counted in UTC.
-    """
-    at = datetime.fromtimestamp(deposited / 1000, UTC)
-    year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
-    day = min(at.day, monthrange(year, month)[1])
-    return (
-        deposited + int((at.replace(year=year, month=month, day=day) - at).total_seconds()) * 1000
-    )
 
 
 def birth_of_age(now: int, years: int) -> int:

@@ -15,6 +15,8 @@ OWN_BASE = "https://fhir-server.example/fhir/"
 CONSENT_TYPES = OWN_BASE + "CodeSystem/dmp-consent-type"
 DMP_BASE = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/"
 CLOSING = DMP_BASE + "dmp-fermeture"
+# Shut by the operator until its closing, which he has announced (R.1111-36 last al.).
+SUSPENSION = OWN_BASE + "StructureDefinition/dmp-suspension"
 
 # The consents that open or shut a record to somebody, and the provision each must have.
 CONSENT_KINDS = {
@@ -165,11 +167,12 @@ def _interval(value: Mapping[str, Any] | None) -> tuple[int, int]:
 
 
 def record_state(patient: Resource) -> str:
-    """open, closed, before (not opened, or opposed) or deceased; `contract.md` section 7, Record.
+    """open, closed (or suspended), before (not opened, or opposed) or deceased; `contract.md`
+    section 7, Record.
     """
     if patient.get("deceasedBoolean") is True or "deceasedDateTime" in patient:
         return "deceased"
+    said = {extension.get("url") for extension in patient.get("extension", ())}
     if patient.get("active", True):
-        return "open"
-    closed = any(extension.get("url") == CLOSING for extension in patient.get("extension", ()))
-    return "closed" if closed else "before"
+        return "closed" if SUSPENSION in said else "open"
+    return "closed" if CLOSING in said else "before"

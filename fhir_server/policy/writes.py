@@ -11,6 +11,7 @@ from typing import Any, Mapping
 from fhir_server.fhir.outcome import NotAllowed, Unprocessable
 from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import ARCHIVED, CONFIDENTIALITY, MASKED, SECRET, VEILED, flags
+from fhir_server.policy.life import EARLY_DELETION, extension, objects
 from fhir_server.policy.relations import CLOSING, consent_type
 from fhir_server.policy.subject import Subject
 
@@ -22,6 +23,7 @@ HOLDER_TYPES = frozenset(
 )
 REIMBURSEMENT = "REMB"
 DELETED = "entered-in-error"
+OBJECTION = "dmp-existence-objection"  # C1 that is `rejected`
 SERVERS = frozenset({"versionId", "lastUpdated"})  # of meta: no content of the client's
 
 
@@ -75,7 +77,7 @@ def _declared(consent: Resource) -> str:
             code="business-rule",
             expression="Consent.category",
         )
-    return type_ or "unknown"
+    return OBJECTION if objects(consent) else type_ or "unknown"
 
 
 def change(old: Resource, new: Resource) -> tuple[Act, ...]:
@@ -84,9 +86,7 @@ def change(old: Resource, new: Resource) -> tuple[Act, ...]:
         case "shared":
             return (Act("publish"),)
         case "patient":
-            return (
-                Act("administer", "closing" if _only(old, new, "active", CLOSING) else "other"),
-            )
+            return (Act("administer", _life_change(old, new)),)
         case "relative":
             return (Act("administer"),)
         case "team":
@@ -117,15 +117,18 @@ def _meta(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _only(old: Resource, new: Resource, element: str, extension: str) -> bool:
-    """Whether nothing but `element` and the extension of this url differ."""
-    if _differing(old, new) - {element, "extension"}:
-        return False
-    return _others(old, extension) == _others(new, extension)
+def _life_change(old: Resource, new: Resource) -> str:
+    """`closing`, also for a reopening, or `early-deletion`, when nothing else of a Patient changes.
+    """
+    others = _differing(old, new) - {"active", "extension"}
+    if others or _others(old, CLOSING, EARLY_DELETION) != _others(new, CLOSING, EARLY_DELETION):
+        return "other"
+    begins, ends = (extension(one, EARLY_DELETION) is not None for one in (new, old))
+    return "early-deletion" if begins and not ends else "closing"
 
 
-def _others(resource: Resource, url: str) -> list[Any]:
-    return [extension for extension in resource.get("extension", ()) if extension.get("url") != url]
+def _others(resource: Resource, *urls: str) -> list[Any]:
+    return [one for one in resource.get("extension", ()) if one.get("url") not in urls]
 
 
 def _team_change(old: Resource, new: Resource) -> str:

@@ -11,7 +11,9 @@ from typing import Any, Mapping
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
 from fhir_server.fhir.reference import DOCUMENTS, place_of, texts
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
-from fhir_server.policy.labels import label_problem, labels, owners_of, release
+from fhir_server.policy import life
+from fhir_server.policy.clocks import release
+from fhir_server.policy.labels import label_problem, labels, owners_of
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
@@ -89,7 +91,8 @@ class Checking(Repository):
         if nature == "shared" or type_ == "Patient":
             return OF_NOBODY
         named = patient_of(resource, index, base=self.house.base)
-        standing = self._place_of(named) if named else None
+        objects = type_ == "Consent" and life.objects(resource)
+        standing = self._place_of(named, unopened=objects) if named else None
         if standing is not None:
             if self.house.rules:  # a record that is there for the caller has a Patient that is
                 self.created.add(("Patient", standing.patient))
@@ -102,11 +105,13 @@ class Checking(Repository):
             )
         raise leads_nowhere(resource, type_)
 
-    def _place_of(self, named: Named) -> Standing | None:
+    def _place_of(self, named: Named, *, unopened: bool = False) -> Standing | None:
         """The caller's place in the record he wants to write to. Who is no professional is told
         nothing of other people's, not even that there is none: Forbidden (contract 7, Status).
+        `unopened`: he objects to an opening (R012).
         """
-        standing = self.standing(named)
+        unopened = unopened and self.subject.actor not in KNOW_RECORDS
+        standing = self._standing(named, unopened=True) if unopened else self.standing(named)
         if self.house.rules and self.subject.actor not in KNOW_RECORDS:
             if standing is None or "holder" not in standing.relations:
                 record = standing.record if standing else 0

@@ -6,13 +6,15 @@ of the trail; tests/test_architecture.py has the list.
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Iterator, Self
+from typing import Iterable, Iterator, Self, Sequence
 
 from fhir_server.audit.note import Note
 from fhir_server.audit.note import write as write_note
 from fhir_server.fhir.outcome import FhirError, Forbidden
+from fhir_server.policy.clocks import HOUR
 from fhir_server.policy.decide import Decision, decide
-from fhir_server.policy.facts import RowFacts, Standing, nature_of, subject_facts
+from fhir_server.policy.facts import SHARED, RowFacts, Standing, nature_of, subject_facts
+from fhir_server.policy.notices import BREAK_GLASS, CENTRE_15, access
 from fhir_server.policy.rule import RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
@@ -20,10 +22,13 @@ from fhir_server.policy.writes import Act
 from fhir_server.storage import read, trail
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
+from fhir_server.storage.notices import tell
 from fhir_server.storage.rows import Named, Rows, standing
 
 # One text for all three: no authorisation, blocked, opposed (contract 5).
 NO_ACCESS = "no access to this record"
+# Purposes of which holder and attending doctor are told, and the notice it is.
+EMERGENCIES = {"bris_de_glace": BREAK_GLASS, "centre_15": CENTRE_15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ class Opened:
                 self.standings[Named(patients=(found.patient,))] = found
         return self.standings[named]
 
-    def _standing(self, named: Named) -> Standing | None:
+    def _standing(self, named: Named, *, unopened: bool = False) -> Standing | None:
+        """`unopened`: a record that is not opened yet is there for him too."""
         rows = self.rows(named)
         rows.params |= {"now": self.moment.now, "adult_before": self.moment.adult_before}
         for n, identifier in enumerate(self.subject.me):
@@ -106,7 +112,8 @@ class Opened:
         if len(found) != 1:
             return None
         number, state, of_age, patient, held = found[0]
-        if state == "before" and self.house.rules and self.subject.actor != "operator":
+        unopened = unopened or self.house.rules is None or self.subject.actor == "operator"
+        if state == "before" and not unopened:
             return None
         if (
             self.subject.person
@@ -171,7 +178,7 @@ class Opened:
 
     # The trail.
 
-    def note(self, note: Note, records: Iterable[tuple[int, str]]) -> None:
+    def note(self, note: Note, records: Sequence[tuple[int, str]]) -> None:
         """Append a note for each record, with the rules that settled the access; without rules
         there is no trail.
         """
@@ -186,6 +193,28 @@ class Opened:
             note=write_note(note),
             records=records,
         )
+        if self.is_told and not note.refused:
+            self._tell_of_access(records)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether holder and attending doctor are told that this caller opens a record (R110,
+        R120).
+        """
+        return self.house.rules is not None and self.subject.purpose in EMERGENCIES
+
+    def _tell_of_access(self, records: Sequence[tuple[int, str]]) -> None:
+        """In the transaction of the access; of one caller in one record once in an hour of the
+        clock.
+        """
+        who, now = self.subject, self.moment.now
+        said = access(now, who.name, who.identifier, who.organization_name)
+        for record in sorted({record for record, _ in records if record > SHARED}):
+            tell(
+                self.session, EMERGENCIES[who.purpose], secret=self.house.cursor_key,
+                base=self.house.base, record=record, now=now,
+                about=(who.identifier, now // HOUR), said=said, doctor=True,
+            )  # fmt: skip
 
     def note_refusal(self, note: Note, named: Named, refusal: FhirError) -> None:
         """Append a refusal: to the caller's own log as he asked it, and to each record it touched,

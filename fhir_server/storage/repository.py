@@ -73,7 +73,8 @@ class Repository(Opened):
         """Whether what is read and its note can go in one statement, which needs no transaction
         around it.
         """
-        return self.session.database.postgres and not self.session.open
+        alone = self.session.database.postgres and not self.session.open
+        return alone and not self.is_told
 
     def current(self, type_: str, id_: str) -> Version | None:
         """The current version, deleted or not, if the caller may see it."""

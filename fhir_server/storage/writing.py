@@ -11,19 +11,21 @@ from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden
-from fhir_server.policy.facts import SHARED, Standing, chooses_ids
-from fhir_server.policy.labels import release
+from fhir_server.policy.facts import Standing, chooses_ids
+from fhir_server.policy.clocks import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
-from fhir_server.policy.relations import Relation, record_state, relations_of
+from fhir_server.policy.relations import record_state
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.extract import extract
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
-from fhir_server.storage.checks import NO_INDEX, Checking, nothing_there
+from fhir_server.storage.checks import NO_INDEX, nothing_there
 from fhir_server.storage.content import birth, byte_addresses, content_of
+from fhir_server.storage.due import set_due
+from fhir_server.storage.following import Following
 from fhir_server.storage.opened import NO_ACCESS
-from fhir_server.storage.place import who, with_literal_subject
+from fhir_server.storage.place import with_literal_subject
 from fhir_server.storage.read import past_version, raw_version
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
@@ -58,7 +60,7 @@ class Written:
     facts: Facts = Facts()
 
 
-class Writing(Checking):
+class Writing(Following):
     """A repository that also writes."""
 
     def create(
@@ -249,6 +251,7 @@ class Writing(Checking):
         if not write.replace(self.session, current.pk, new, NO_INDEX):
             raise Conflict(f"`{current.address}` was changed by another writer")
         write.set_relations(self.session, current.address, current.record, ())
+        set_due(self.session, current.address, current.record, ())
         for type_, id_ in byte_addresses(content_of(current.body), self.house.base):
             content = self._read(type_, id_, None)
             if content is not None and not content.deleted:
@@ -279,48 +282,6 @@ class Writing(Checking):
             linked=bool(document_links(draft.resource)),
             facts=facts,
         )
-
-    def _derive(self, resource: Mapping[str, Any], new: New) -> None:
-        """Relations, state and facts that this content says, in the same transaction."""
-        if new.type_ in ("Patient", "CareTeam", "Consent"):
-            self.standings.clear()
-            found = relations_of(resource, who(self.session, resource, base=self.house.base))
-            write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
-        if new.type_ == "Patient":
-            write.change_record(
-                self.session, new.record, state=record_state(resource), born=birth(resource)
-            )
-        elif new.record > SHARED:
-            self._add_authors(new.record, set(new.facts.owners))
-        if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
-            self.standings.clear()
-            self._derive_again(new.type_, new.id_)
-        if new.type_ == "DocumentReference" and new.version > 1:  # its first bytes come with it
-            spread(self.session, new.id_, resource, new.record, new.facts, self.house.base)
-
-    def _add_authors(self, record: int, owners: set[str]) -> None:
-        """Note that these have documents of their own in the record, once a request."""
-        new = {(record, owner) for owner in owners} - self.authors
-        self.authors |= new
-        write.add_authors(
-            self.session, record, [Relation(owner, "author") for _, owner in sorted(new)]
-        )
-
-    def _derive_again(self, type_: str, id_: str) -> None:
-        """Rights go by identifiers: when those of a person or house change, so do the relations
-        that name it.
-        """
-        rows = self.session.rows(
-            "SELECT d.type, d.id, d.record, d.body FROM reference f JOIN resource d ON d.pk = "
-            "f.pk WHERE NOT d.deleted"
-            " AND f.target_type = :type AND f.target_id = :id AND d.type IN ('Patient', "
-            "'CareTeam', 'Consent')",
-            {"type": type_, "id": id_},
-        )
-        for source_type, source_id, record, body in {(r[0], r[1], r[2], bytes(r[3])) for r in rows}:
-            resource = content_of(body)
-            found = relations_of(resource, who(self.session, resource, base=self.house.base))
-            write.set_relations(self.session, f"{source_type}/{source_id}", record, found)
 
     def _open_record(self, patient: Mapping[str, Any], id_: str) -> int:
         return write.open_record(

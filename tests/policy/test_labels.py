@@ -17,7 +17,6 @@ from fhir_server.policy.labels import (
     label_problem,
     labels,
     owners_of,
-    release,
 )
 from tests.policy.asking import HOUSE, INS, PS, caller
 
@@ -68,24 +67,6 @@ def test_labels_are_one_level_and_the_flags_of_the_dmp(
 ) -> None:
     problem = label_problem(document(*codes))
     assert (says in problem) if says else problem == ""
-
-
-@pytest.mark.parametrize(
-    ("deposited", "released"),
-    [
-        ("2026-01-31T10:00:00.123", "2026-02-28T10:00:00.123"),
-        ("2028-01-31T23:59:59", "2028-02-29T23:59:59"),
-        ("2028-01-30T00:00:00", "2028-02-29T00:00:00"),
-        ("2026-03-31T12:00:00", "2026-04-30T12:00:00"),
-        ("2026-02-28T12:00:00", "2026-03-28T12:00:00"),
-        ("2026-12-31T12:00:00", "2027-01-31T12:00:00"),
-        ("2026-11-24T06:00:00", "2026-12-24T06:00:00"),
-    ],
-)
-def test_a_document_is_released_after_a_month_of_the_calendar(
-    deposited: str, released: str
-) -> None:
-    assert release(ms(deposited)) == ms(released)
 
 
 def ms(text: str) -> int:

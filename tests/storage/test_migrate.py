@@ -9,8 +9,9 @@ from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database
 from tests.stores import create, update, versions, writing
 
-# What each revision after the first has brought: indexes by table.
+# What each revision after the first has brought: indexes by table, and tables.
 BROUGHT = {"0002": {"resource": {"resource_time"}, "history": {"history_updated", "history_time"}}}
+TABLES = {"0003": {"due": {"due_at", "due_record"}, "lease": set[str]()}}
 
 
 @pytest.fixture
@@ -25,6 +26,8 @@ def first(database_url: str) -> Iterator[Database]:
         for names in tables.values():
             for name in names:
                 session.run(f"DROP INDEX {name}", {})
+    for table in (name for tables in TABLES.values() for name in tables):
+        session.run(f"DROP TABLE {table}", {})
     session.run("UPDATE alembic_version SET version_num = '0001'", {})
     yield found
     found.close()
@@ -44,8 +47,30 @@ def test_an_old_schema_is_refused_until_it_is_upgraded(first: Database) -> None:
 
 def test_an_upgrade_brings_what_is_new_and_keeps_what_is_there(first: Database) -> None:
     migrate.upgrade(first)
-    for tables in BROUGHT.values():
+    for tables in (*BROUGHT.values(), *TABLES.values()):
         for table, names in tables.items():
             assert names <= indexes(first, table)
     found = [version.version for version in versions(writing(first), "Observation", "o")]
     assert found == [2, 1]
+
+
+def test_what_lay_there_already_has_its_clocks(first: Database) -> None:
+    session, common = first.session(), "version, updated, deleted, method, media, body, masked"
+    common += ", veiled_representatives, owners, linked"
+    keys = ("", "") if not first.postgres else (", keys", ", CAST('{}' AS bigint[])")
+    closed = "INSERT INTO record (number, state, born, patient) VALUES (7, 'closed', 0, 'p')"
+    session.run(closed, {})
+    for type_, until in (("DocumentReference", 3_000_000_000), ("Patient", 0), ("List", 0)):
+        values = ":version, 1000, :no, 'POST', '', :body, :no, :no, '', :no"
+        session.run(
+            f"INSERT INTO resource (record, type, id, {common}, veiled_until{keys[0]})"
+            f" VALUES (7, :type, 'p', {values}, :until{keys[1]})",
+            {"type": type_, "until": until, "no": False, "body": b"{}", "version": 1},
+        )
+    migrate.upgrade(first)
+    found = session.rows("SELECT source, kind, record FROM due ORDER BY source, kind", {})
+    assert [tuple(row) for row in found] == [
+        ("DocumentReference/p", "notice", 7),
+        ("DocumentReference/p", "release", 7),
+        ("Patient/p", "purge", 7),
+    ]

@@ -1,0 +1,120 @@
+"""What follows from a write, in the same transaction: relations, the state of the record, facts of
+what hangs on a document, and the clocks that it starts.
+"""
+
+from typing import Any, Mapping
+
+from fhir_server.policy import life, notices
+from fhir_server.policy.clocks import civil_date, deletion_limit, notice_due
+from fhir_server.policy.facts import SHARED
+from fhir_server.policy.life import NOTICE, RELEASE, Due
+from fhir_server.policy.relations import Relation, record_state, relations_of
+from fhir_server.storage import write
+from fhir_server.storage.about import spread
+from fhir_server.storage.checks import Checking
+from fhir_server.storage.content import birth, content_of
+from fhir_server.storage.due import add_due, set_due
+from fhir_server.storage.notices import tell
+from fhir_server.storage.place import who
+from fhir_server.storage.write import New
+
+# What its holder is told when the state of his record changes from one to the other.
+MOVES = {
+    ("before", "open"): notices.OPENED,
+    ("open", "closed"): notices.CLOSED,
+    ("closed", "open"): notices.REOPENED,
+}
+
+
+class Following(Checking):
+    """A repository that keeps up with what has been written."""
+
+    def _derive(self, resource: Mapping[str, Any], new: New) -> None:
+        """Relations, state and facts that this content says, in the same transaction."""
+        if new.type_ in ("Patient", "CareTeam", "Consent"):
+            self.standings.clear()
+            found = relations_of(resource, who(self.session, resource, base=self.house.base))
+            write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
+        if new.type_ == "Patient":
+            self._move(resource, new)
+        elif new.record > SHARED:
+            self._add_authors(new.record, set(new.facts.owners))
+        if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
+            self.standings.clear()
+            self._derive_again(new.type_, new.id_)
+        self._start_clocks(resource, new)
+        if new.type_ == "DocumentReference" and new.version > 1:  # its first bytes come with it
+            spread(self.session, new.id_, resource, new.record, new.facts, self.house.base)
+
+    def _add_authors(self, record: int, owners: set[str]) -> None:
+        """Note that these have documents of their own in the record, once a request."""
+        new = {(record, owner) for owner in owners} - self.authors
+        self.authors |= new
+        write.add_authors(
+            self.session, record, [Relation(owner, "author") for _, owner in sorted(new)]
+        )
+
+    def _derive_again(self, type_: str, id_: str) -> None:
+        """Rights go by identifiers: when those of a person or house change, so do the relations
+        that name it.
+        """
+        rows = self.session.rows(
+            "SELECT d.type, d.id, d.record, d.body FROM reference f JOIN resource d ON d.pk = "
+            "f.pk WHERE NOT d.deleted"
+            " AND f.target_type = :type AND f.target_id = :id AND d.type IN ('Patient', "
+            "'CareTeam', 'Consent')",
+            {"type": type_, "id": id_},
+        )
+        for source_type, source_id, record, body in {(r[0], r[1], r[2], bytes(r[3])) for r in rows}:
+            resource = content_of(body)
+            found = relations_of(resource, who(self.session, resource, base=self.house.base))
+            write.set_relations(self.session, f"{source_type}/{source_id}", record, found)
+
+    # The life of a record.
+
+    def _move(self, patient: Mapping[str, Any], new: New) -> None:
+        """The record has the state its Patient says; its holder is told of a change."""
+        state = record_state(patient)
+        (before,) = self.session.rows(
+            "SELECT state FROM record WHERE number = :record", {"record": new.record}
+        )[0]
+        write.change_record(self.session, new.record, state=state, born=birth(patient))
+        if self.house.rules is None or new.version == 1:
+            return
+        kind = MOVES.get((before, state), "")
+        if kind == notices.CLOSED and life.is_suspended(patient):
+            kind = notices.SUSPENDED
+        if kind:
+            self._tell(kind, new.record, about=new.version)
+        asked = life.deletion_asked(patient)
+        if asked and asked == self.moment.now:
+            until = civil_date(deletion_limit(asked))
+            self._tell(notices.TO_BE_DELETED, new.record, about=new.version, said=until)
+
+    def _start_clocks(self, resource: Mapping[str, Any], new: New) -> None:
+        """What this version makes due, in place of what the one before did. What is hidden from
+        the holder is counted from its deposit: later versions keep that time.
+        """
+        source, until = f"{new.type_}/{new.id_}", new.facts.veiled_until
+        if self.house.rules is None:
+            return
+        if new.type_ in ("Patient", "Consent"):
+            set_due(self.session, source, new.record, life.due(resource, self.moment.now))
+        elif new.type_ == "DocumentReference" and new.version == 1 and until:
+            told = Due(NOTICE, notice_due(self.moment.now))
+            add_due(self.session, source, new.record, (told, Due(RELEASE, until)))
+        elif new.type_ == "DocumentReference" and new.version > 1:
+            self._keep_clocks(source, new.record, until)
+
+    def _keep_clocks(self, source: str, record: int, until: int) -> None:
+        kept = {"source": source, "kind": NOTICE if until else ""}
+        self.session.run("DELETE FROM due WHERE source = :source AND kind <> :kind", kept)
+        if until:  # an older document gets the flag of the one that replaces it
+            add_due(self.session, source, record, (Due(RELEASE, until),))
+
+    def _tell(self, kind: str, record: int, *, about: object, said: str = "") -> None:
+        """Tell the holder by a notice, once for all that is `about` the same."""
+        tell(
+            self.session, kind, secret=self.house.cursor_key, base=self.house.base,
+            record=record, now=self.moment.now, about=about, said=said,
+        )  # fmt: skip

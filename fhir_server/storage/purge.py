@@ -1,0 +1,63 @@
+"""Destroy a record: every row of it, in every table.
+
+L.1111-18 al.5, R.1111-36 CSP. Nothing here asks who wants it: `jobs` has found that it is due.
+"""
+
+from fhir_server.storage.engine import Session
+
+# Every table, and how what is a record's is found in it; `{pk}` and `{address}` stand for those of
+# its resources. The order is that of the statements: what leads to resources goes before them.
+OF_A_RECORD = {
+    "string": "pk IN ({pk})",
+    "moment": "pk IN ({pk})",
+    "number": "pk IN ({pk})",
+    "reference": "pk IN ({pk})",
+    "token": "pk IN ({pk})",
+    "key": "pk IN ({pk})",  # SQLite alone
+    "history": "(type, id) IN ({address})",
+    "trail": "record = :record AND (pending OR id IN ({traces}))",
+    "relation": "record = :record",
+    "due": "record = :record",
+    "resource": "record = :record",
+    "record": "number = :record",
+}
+KEPT = frozenset({"alembic_version", "lease", "secret"})
+ONLY_SQLITE = frozenset({"key"})
+
+PARTS = {
+    "pk": "SELECT r.pk FROM resource r WHERE r.record = :record",
+    "address": "SELECT r.type, r.id FROM resource r WHERE r.record = :record",
+    "traces": "SELECT r.id FROM resource r WHERE r.record = :record AND r.type = 'AuditEvent'",
+}
+
+
+def purge(session: Session, record: int, words: tuple[str, ...]) -> None:
+    """Destroy a record, and what was asked in vain in these `words` that name its holder (his
+    INS, the id of his Patient), which stands in nobody's record; within a transaction.
+    """
+    postgres = session.database.postgres
+    if not postgres:  # what is deleted is written over
+        session.rows("PRAGMA secure_delete = ON", {})
+    for table, where in OF_A_RECORD.items():
+        if not (postgres and table in ONLY_SQLITE):
+            text = f"DELETE FROM {table} WHERE {where.format(**PARTS)}"
+            session.run(text, {"record": record})
+    for id_ in sorted({id_ for word in words for id_ in _asked(session, word)}):
+        _forget(session, id_)
+
+
+def _asked(session: Session, word: str) -> list[str]:
+    """The ids of notes in no record that hold this word."""
+    found = "position(:word IN note)" if session.database.postgres else "instr(note, :word)"
+    text = f"SELECT id FROM trail WHERE record = 0 AND {found} > 0"
+    return [row[0] for row in session.rows(text, {"word": word.encode()})]
+
+
+def _forget(session: Session, id_: str) -> None:
+    """A note, and the AuditEvent that it may have become."""
+    one = "SELECT r.pk FROM resource r WHERE r.type = 'AuditEvent' AND r.id = :id"
+    for table, where in OF_A_RECORD.items():
+        if "{pk}" in where and not (session.database.postgres and table in ONLY_SQLITE):
+            session.run(f"DELETE FROM {table} WHERE {where.format(pk=one)}", {"id": id_})
+    session.run("DELETE FROM resource WHERE type = 'AuditEvent' AND id = :id", {"id": id_})
+    session.run("DELETE FROM trail WHERE id = :id", {"id": id_})

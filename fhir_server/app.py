@@ -2,9 +2,7 @@
 """
 
 import os
-import secrets
 import time
-import uuid
 from pathlib import Path
 
 from flask import Flask
@@ -21,6 +19,9 @@ from fhir_server.storage.secrets import cursor_key
 from fhir_server.web.api import Api
 from fhir_server.web.beside import beside
 
+# What of an id is chance, and what says its version and variant.
+_FREE, _VERSION_4 = (1 << 128) - 1 ^ (0xF << 76 | 0x3 << 62), 4 << 76 | 2 << 62
+
 RULES = {"dmp-2022": DMP_2022, "off": None}
 
 
@@ -29,13 +30,14 @@ def milliseconds_now() -> int:
 
 
 def new_id() -> str:
-    """An id nobody can guess or count."""
-    return str(uuid.uuid4())
+    """An id nobody can guess or count (RFC 9562, version 4)."""
+    text = f"{int.from_bytes(os.urandom(16), 'big') & _FREE | _VERSION_4:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_trace() -> str:
     """An id that begins with the time, so that the trail grows at its end (RFC 9562, version 7)."""
-    begin, rest = f"{time.time_ns() // 1_000_000:012x}", secrets.token_hex(9)
+    begin, rest = f"{time.time_ns() // 1_000_000:012x}", os.urandom(9).hex()
     variant = "89ab"[int(rest[3], 16) & 3]
     return f"{begin[:8]}-{begin[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[6:18]}"
 

@@ -7,6 +7,7 @@ interaction → audit → reply.
 import logging
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Callable
 
 from fhir_server.audit.note import note_of
@@ -29,6 +30,7 @@ from fhir_server.interactions.routes import Route, allowed, consulted, consults,
 from fhir_server.policy.admission import admission
 from fhir_server.policy.facts import subject_facts
 from fhir_server.policy.labels import birth_of_age
+from fhir_server.policy.rules import RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.settings import Settings
@@ -161,7 +163,7 @@ def _named(visit: Visit, route: Route) -> Named:
     if route.within and route.within[0] == "Patient":
         return Named(resource=route.within)
     if route.interaction.startswith("search-") or route.interaction.startswith("conditional-"):
-        return search.named(search.parameters(visit.call), route.type_, _bare_context(visit))
+        return search.named_by(visit.call, route.type_, _bare_context(visit))
     return Named()
 
 
@@ -176,6 +178,13 @@ def _scope(visit: Visit, route: Route) -> Scope:
     if rules is None:
         return Scope.all_rows(because="FHIR_POLICY=off")
     asks = "identifier" if _by_identifier(visit.call, route) else "other"
+    return _scope_of(subject, rules, asks)
+
+
+@lru_cache(maxsize=4096)
+def _scope_of(subject: Subject, rules: RuleSet, asks: str) -> Scope:
+    """What the token and the rules leave to be asked of the store; nothing stored has a part in it.
+    """
     return Scope.of(subject, rules, subject_facts(subject, action="read", asks=asks))
 
 

@@ -29,10 +29,11 @@ def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply
     """A searchset of one type, in the compartment that the route names if it names one."""
     pairs = parameters(call)
     query = read_query(pairs, route.type_, call, context, stored)
-    about = named(pairs, route.type_, context)
+    about = named_by(call, route.type_, context)
     if route.within:
         query, about = in_compartment(query, about, route, stored, context)
-    query = replace(query, ways=admitted(query.ways, stored, context))
+    if query.ways:
+        query = replace(query, ways=admitted(query.ways, stored, context))
     found = stored.search(query, about, context.note(call, route.code, route.type_))
     shown = told(found, query.warned, stored, context)
     to_others = links(found, query.asked, query.cursor, stored, context)
@@ -111,6 +112,14 @@ def read_query(
     if not hidden:
         return query
     return replace(query, where=read(without(type_, pairs, hidden, base=context.base)).where)
+
+
+def named_by(call: Call, type_: str, context: Context) -> Named:
+    """The patients that the parameters of a call name; read once."""
+    if "named" not in call.read:
+        call.read["named"] = named(parameters(call), type_, context)
+    found: Named = call.read["named"]
+    return found
 
 
 def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:

@@ -27,7 +27,7 @@ def admission(
     """None when the request may go on. `by_identifier`: a search of documents by their identifier
     alone (TD3.1b).
     """
-    if scope.sees_nothing():
+    if scope.sees_nothing:
         return Refusal("forbidden", BANNED, "R002 R003 R004 R005")
     if subject.purpose == "bris_de_glace" and not subject.reason.strip():
         return Refusal("required", "break-glass needs a reason: claim `dmp.reason`", "R114")

@@ -6,7 +6,7 @@ his visible rows.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Mapping, Sequence
 
 from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, simplify
@@ -40,6 +40,11 @@ class Scope:
     everything: bool = False
     because: str = ""
 
+    @cached_property
+    def facts(self) -> frozenset[tuple[str, str]]:
+        """`known`, to be compared with."""
+        return frozenset(self.known.items())
+
     @classmethod
     def of(cls, subject: Subject, rules: RuleSet, facts: Mapping[str, str]) -> "Scope":
         return cls(rules, facts, subject.me, subject.person)
@@ -58,7 +63,7 @@ class Scope:
     def of_nature(self, nature: str) -> Condition:
         if self.everything:
             return ALWAYS
-        return visible(self.rules, frozenset(self.known.items()), nature)
+        return visible(self.rules, self.facts, nature)
 
     def permits(self, type_: str) -> tuple[Left, ...]:
         """The rules that permit or report and may still hold: which of them settled an access goes
@@ -67,7 +72,7 @@ class Scope:
         return (
             ()
             if self.everything
-            else permitting(self.rules, frozenset(self.known.items()), nature_of(type_))
+            else permitting(self.rules, self.facts, nature_of(type_))
         )
 
     def access(self, type_: str) -> Condition:
@@ -76,7 +81,7 @@ class Scope:
 
         Own documents count if there are any (relation `author`).
         """
-        natures = ("document", nature_of(type_))
+        natures = dict.fromkeys(("document", nature_of(type_)))
         ordinary = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
         parts: list[Condition] = [
             AnyOf(
@@ -104,6 +109,7 @@ class Scope:
             without["own"] = NO  # an own document always comes with the relation `author`
         return simplify(self.condition(type_), without) == NEVER
 
+    @cached_property
     def sees_nothing(self) -> bool:
         """Whether no resource of any nature can ever be visible: a ban."""
         return not self.everything and all(self.of_nature(nature) == NEVER for nature in NATURES)

@@ -16,6 +16,7 @@ from fhir_server.search.parse import RESULT
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
 from fhir_server.storage.compile import Compiler, by_criterion, driver
 from fhir_server.storage.engine import Row, Session
+from fhir_server.storage.outline import Outline, Remembered
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows, Visible
 from fhir_server.storage.version import Version
@@ -133,9 +134,36 @@ def identity_keys(rows: Rows) -> frozenset[int]:
     return frozenset(found)
 
 
+_texts: Remembered[tuple[str, int]] = Remembered()
+
+
+def prepared(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tuple[str, int]:
+    """As `statement`, but a text is made once for all searches that differ in values alone.
+
+    Their criteria have one outline, their scopes one `Shape`.
+    """
+    outline, named = Outline(rows.postgres, identity_keys(rows)), rows.named
+    where = None if named.resource else outline.of(query.where)
+    if where is None:
+        return statement(query, rows, last, traced=traced)
+    inside = () if rows.scope.everything else (*named.identifiers, *named.patients)
+    key = (
+        (query.type_, where, query.sort, query.count, query.total == "none"),
+        (rows.shape, len(named.identifiers), len(named.patients), is_by_identity(query, rows)),
+        (len(last), traced),
+    )
+    return _texts.get(
+        key,
+        lambda: statement(query, rows, last, traced=traced),
+        rows.params,
+        (outline.values, [*inside, *last]),
+    )
+
+
 def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tuple[str, int]:
     """The SQL of a search, and how many sort columns it has; `traced` appends the note in it
-    (PostgreSQL).
+    (PostgreSQL). The values are added to `rows`: those of the criteria, of the sort keys, of what
+    is named and of where the page begins, in this order.
     """
     type_ = query.type_
     minimal = is_by_identity(query, rows)
@@ -234,7 +262,7 @@ def find(
     session: Session, rows: Rows, query: Query, last: list[Any], trace: dict[str, object] | None
 ) -> Found:
     """Run a search; `trace` as in `read.read_row`."""
-    text, width = statement(query, rows, last, traced=trace is not None)
+    text, width = prepared(query, rows, last, traced=trace is not None)
     (access, named, total), found = session.head_and_rows(text, rows.params | (trace or {}), 3)
     matches = [row for row in found if row[0] is not None]
     page = matches[: query.count]

@@ -75,7 +75,7 @@ class Rows:
         scope = self.scope
         self.shape = Shape(
             scope.rules,
-            frozenset(scope.known.items()),
+            scope.facts,
             len(scope.me),
             bool(scope.person),
             scope.everything,

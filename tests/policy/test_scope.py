@@ -72,7 +72,7 @@ def test_what_is_visible_is_what_would_be_permitted(actor: str, nature: str) -> 
 
 @pytest.mark.parametrize("actor", ["insurer", "employer", "trusted-person", "host"])
 def test_the_banned_see_nothing_of_any_kind(actor: str) -> None:
-    assert scope_of(actor).sees_nothing()
+    assert scope_of(actor).sees_nothing
     assert all(scope_of(actor).of_nature(nature) == NEVER for nature in NATURES)
 
 
@@ -80,14 +80,14 @@ def test_the_banned_see_nothing_of_any_kind(actor: str) -> None:
     "actor", ["holder", "representative", "professional", "secretary", "system", "operator"]
 )
 def test_the_others_see_something(actor: str) -> None:
-    assert not scope_of(actor).sees_nothing()
+    assert not scope_of(actor).sees_nothing
 
 
 def test_without_rules_everything_is_seen_and_a_reason_is_given() -> None:
     scope = Scope.all_rows(because="a test")
     assert scope.because == "a test"
     assert {scope.of_nature(nature) for nature in NATURES} == {ALWAYS}
-    assert not scope.sees_nothing() and scope.permits("Patient") == ()
+    assert not scope.sees_nothing and scope.permits("Patient") == ()
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,10 @@ class Codes:
                 return None
             found |= codes
         for part in definition["compose"].get("exclude", ()):
-            found -= self.part(part) or set()
+            codes = self.part(part)
+            if codes is None:
+                return None
+            found -= codes
         return found
 
     def part(self, part: Json) -> set[tuple[str, str]] | None:
@@ -215,24 +218,51 @@ class Codes:
         return {(url, code) for code in codes.keys() - abstract(system)}
 
 
-def required_codes(tables: Json, folder: Path) -> Json:
+def required_codes(tables: Json, codes: Codes) -> Json:
     """The codes of each value set that some element must take its code from: url, {system: [code]}.
     """
     urls = {
         row[7] for table in tables.values() for row in table[3] if row[6] == "required" and row[7]
     }
-    codes = Codes(folder)
     result: Json = {}
     for url in sorted(urls):
         expanded = codes.expand(url)
         if expanded is None:
             print(f"not enumerable, checked by its format alone: {url}", file=sys.stderr)
-            continue
-        systems: dict[str, list[str]] = {}
-        for system, code in sorted(expanded):
-            systems.setdefault(system, []).append(code)
-        result[url] = systems
+        else:
+            result[url] = by_system(expanded)
     return result
+
+
+def other_codes(required: Json, codes: Codes) -> Json:
+    """The same of all other value sets that can be enumerated."""
+    expanded = {url: codes.expand(url) for url in sorted(codes.sets.keys() - required.keys())}
+    return {url: by_system(found) for url, found in expanded.items() if found}
+
+
+def by_system(codes: set[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for system, code in sorted(codes):
+        found.setdefault(system, []).append(code)
+    return found
+
+
+def hierarchies(codes: Codes) -> Json:
+    """Of each code system with codes above others: url, {code: [the codes right above it]}."""
+    found: Json = {}
+    for url, system in sorted(codes.systems.items()):
+        parents: dict[str, set[str]] = {}
+        for code, above in concepts(system):
+            parents.setdefault(code, set()).update(above)
+        above_of = {code: sorted(nearest(code, parents)) for code in parents if parents[code]}
+        if above_of:
+            found[url] = above_of
+    return found
+
+
+def nearest(code: str, above: dict[str, set[str]]) -> set[str]:
+    """The codes above it that are not above one of these."""
+    return {one for one in above[code] if not any(one in above[other] for other in above[code])}
 
 
 def search_parameters(folder: Path) -> list[tuple[Any, ...]]:
@@ -267,7 +297,11 @@ def main() -> None:
     tables, expressions = types(folder)
     write("types", tables)
     write("primitives", expressions)
-    write("codes", required_codes(tables, folder))
+    codes = Codes(folder)
+    required = required_codes(tables, codes)
+    write("codes", required)
+    write("value_sets", other_codes(required, codes))
+    write("hierarchies", hierarchies(codes))
     write("search", search_parameters(folder))
     write("compartments", compartments(folder))
 

@@ -46,8 +46,8 @@ class Parameter:
     only they are parameters of the resource; else it is `paired`: `select` gives the elements, and
     the parts select from these. Or it has `ways`: composites, of which one is to be met.
 
-    `url`: of its definition. `telling`: it reads items that may be left out for their reader
-    (`custom.REMOVABLE`).
+    `url`: of its definition. `canonical`: its references are addresses of definitions. `telling`:
+    it reads items that may be left out for their reader (`custom.REMOVABLE`).
     """
 
     resource: str
@@ -62,6 +62,7 @@ class Parameter:
     paired: bool = False
     ways: tuple["Parameter", ...] = ()
     url: str = ""
+    canonical: bool = False
     telling: bool = False
 
 
@@ -80,6 +81,7 @@ def compiled(definition: SearchParameter, type_: str, definitions: Definitions) 
         systems=_systems(path.ends, definitions),
         select=_unwrapped(path.select, definitions) if has_extensions else path.select,
         url=definition.url,
+        canonical=any(end.type_ == "canonical" for end in path.ends),
     )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from fhir_server.fhir.reference import Contained, Local, Reference, Remote, Urn, parse
 from fhir_server.search.keys import key
 from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import Criterion, HasKey, Nothing
+from fhir_server.search.query import AnyOf, Criterion, HasKey, Nothing
 from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
+from fhir_server.search.types import uri
 from profiles.definitions import r4
 
 MANY = 8
@@ -62,6 +63,7 @@ def _read_local(parameter: Parameter, local: Local, rows: Rows) -> None:
 
 def _read_canonical(parameter: Parameter, text: str, rows: Rows) -> None:
     number = parameter.number
+    uri.read_address(parameter, text, rows)
     rows.keys.add(key(number, "reference", text))
     address = text.partition("|")[0]
     rows.keys.add(key(number, "reference", address))
@@ -81,10 +83,14 @@ def _read_identifier(number: int, identifier: Any, rows: Rows) -> None:
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked) -> Criterion:
     """One of the values: `id`, `Type/id`, an address; after `:Type` an id; after `:identifier` a
-    token.
+    token. `:below` is for canonicals alone: R4's other hierarchies are not walked here.
     """
     if modifier == "identifier":
         return HasKey(tuple(_identifier_key(parameter, value) for value in values))
+    if modifier == "below" and parameter.canonical:
+        texts = [plain(value) for value in values]
+        inside = uri.below(parameter, texts)
+        return AnyOf((HasKey(tuple(key(parameter.number, "reference", t) for t in texts)), inside))
     if modifier and not leads_to(parameter, modifier):
         refuse_modifier(parameter.code, modifier)
     keys = tuple(k for value in values for k in _keys(parameter, modifier, plain(value), asked))

@@ -8,7 +8,7 @@ index has one key, of system and code, and every way to ask for the code becomes
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.keys import common, key
@@ -17,7 +17,7 @@ from fhir_server.search.query import Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import CUT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types.string import normalise
-from profiles.definitions import r4
+from profiles.terminology import codes_of, family
 
 Coding = tuple[str, str]  # system and code, each "" where there is none
 
@@ -99,8 +99,8 @@ def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
     """One of the values; with `not` none of them, which includes having no value at all.
 
-    `:text` is compared as a string; `:in` and `:not-in` with the value sets of R4 whose codes are
-    known here.
+    `:text` is compared as a string; `:in` and `:not-in` with the value sets whose codes R4 lists;
+    `:above` and `:below` are for the code systems of R4 that have codes above others.
     """
     match modifier:
         case "of-type":
@@ -111,6 +111,9 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
             keys = (one for value in values for one in _keys_in(parameter, value))
             within = HasKey(bounded(parameter.code, keys))
             return within if modifier == "in" else Not(within)
+        case "above" | "below":
+            keys = (one for value in values for one in _keys_of_family(parameter, modifier, value))
+            return HasKey(bounded(parameter.code, keys))
     if modifier not in ("", "not"):
         refuse_modifier(parameter.code, modifier)
     found = HasKey(tuple(key for value in values for key in _keys(parameter, value)))
@@ -126,13 +129,33 @@ def _worded_so(parameter: Parameter, values: Sequence[str]) -> Criterion:
 
 def _keys_in(parameter: Parameter, value: str) -> Iterator[int]:
     """Of each code of a value set, with its system."""
-    systems = r4().codes.get(plain(value).partition("|")[0])
+    systems = codes_of(plain(value).partition("|")[0])
     if not systems:
         text = f"the codes of `{value[:100]}` are not known here"
         raise BadRequest(text, code="not-supported")
     for system, codes in systems.items():
         for code in codes:
             yield key(parameter.number, "coding", system, code)
+
+
+def _keys_of_family(
+    parameter: Parameter, way: Literal["above", "below"], value: str
+) -> Iterator[int]:
+    """Of a code and those above or below it; the code of a Coding is nothing without its system."""
+    match [plain(part) for part in split(value, "|")]:
+        case [code] if code:
+            system = parameter.systems.get(code, "")
+        case [system, code] if code:
+            pass
+        case _:
+            refuse_value(f"{parameter.code}:{way}", value)
+    codes = family(system, code, way)
+    if codes is None:
+        name = f"{parameter.code}:{way}"
+        text = f"`{name}` is not supported for `{value[:100]}`: no hierarchy of its codes is known"
+        raise BadRequest(text, code="not-supported")
+    for one in codes:
+        yield key(parameter.number, "coding", system, one)
 
 
 def _keys(parameter: Parameter, value: str) -> Iterator[int]:

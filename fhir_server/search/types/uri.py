@@ -20,8 +20,8 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
     address itself for those that are asked for by what they begin with.
     """
     for type_, value in items:
-        if isinstance(value, str) and "://" in value:
-            rows.strings.append((common(parameter.number, "address"), value[:CUT], value[:CUT]))
+        if isinstance(value, str):
+            read_address(parameter, value, rows)
         if type_ == "canonical":
             rows.keys.add(common(parameter.number, "uri", value))
             rows.keys.add(common(parameter.number, "uri", value.partition("|")[0]))
@@ -33,15 +33,29 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
     texts = [plain(value) for value in values]
     match modifier:
         case "below":
-            folders = tuple(f"{_url(parameter, text).rstrip('/')}/"[:CUT] for text in texts)
-            inside = StringIs(common(parameter.number, "address"), "starts", folders)
-            return AnyOf((_is(parameter, texts), inside))
+            return AnyOf((_is(parameter, texts), below(parameter, texts)))
         case "above":
             every = (one for text in texts for one in _above(parameter, text))
             return HasKey(bounded(parameter.code, (_key(parameter, one) for one in every)))
         case "":
             return _is(parameter, texts)
     refuse_modifier(parameter.code, modifier)
+
+
+def below(parameter: Parameter, texts: Sequence[str]) -> StringIs:
+    """What is in the folder of an address; of `url|1.2`, the same in versions like 1.2.3."""
+    inside = []
+    for text in texts:
+        version = _url(parameter, text).partition("|")[2]
+        inside.append(f"{text}." if version else f"{text.rstrip('|').rstrip('/')}/")
+    found = tuple(one[:CUT] for one in inside)
+    return StringIs(common(parameter.number, "address"), "starts", found)
+
+
+def read_address(parameter: Parameter, text: str, rows: Rows) -> None:
+    """The row by which `below` finds an address."""
+    if "://" in text:
+        rows.strings.append((common(parameter.number, "address"), text[:CUT], text[:CUT]))
 
 
 def _is(parameter: Parameter, texts: Sequence[str]) -> HasKey:

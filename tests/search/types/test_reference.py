@@ -105,6 +105,30 @@ def test_a_canonical_is_found_with_and_without_its_version() -> None:
     assert not finds("QuestionnaireResponse?questionnaire=http://forms.example/one|2.0", answers)
 
 
+FORMS = "http://forms.example"
+
+
+@pytest.mark.parametrize(("search", "found"), [
+    (f"{FORMS}/one|1.2", True), (f"{FORMS}/one|1", True), (f"{FORMS}/one|1.2.3", True),
+    (f"{FORMS}/one|1.", False), (f"{FORMS}/one|1.20", False), (f"{FORMS}/one|2", False),
+    (f"{FORMS}/one", True), (FORMS, True), (f"{FORMS}/", True), (f"{FORMS}/o", False),
+    (f"{FORMS}/two,{FORMS}/one", True), (f"{FORMS}/two|1", False),
+])  # fmt: skip
+def test_a_canonical_is_below_its_folder_and_its_shorter_version(search: str, found: bool) -> None:
+    answers = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "q",
+        "questionnaire": f"{FORMS}/one|1.2.3",
+    }
+    assert finds(f"QuestionnaireResponse?questionnaire:below={search}", answers) is found
+
+
+def test_a_canonical_is_below_an_address_and_no_other_name() -> None:
+    with pytest.raises(BadRequest) as refusal:
+        query("QuestionnaireResponse?questionnaire:below=Questionnaire/1")
+    assert refusal.value.code == "value"
+
+
 def test_a_document_bundle_refers_to_its_first_entry() -> None:
     first = {"resourceType": "Composition", "id": "c"}
     bundle = {"resourceType": "Bundle", "id": "b", "entry": [{"resource": first}]}

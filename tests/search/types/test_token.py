@@ -28,6 +28,8 @@ PATIENT: dict[str, Any] = {
     ],
     "telecom": [{"system": "email", "use": "work", "value": "Anne@b.example"}],
 }
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+
 DOCUMENT: dict[str, Any] = {
     "resourceType": "DocumentReference",
     "id": "d",
@@ -128,6 +130,7 @@ CONCEPT: dict[str, Any] = {
         ("status:in=http://hl7.org/fhir/ValueSet/observation-status|4.0.1", True),
         ("status:not-in=http://hl7.org/fhir/ValueSet/observation-status", False),
         ("status:in=http://hl7.org/fhir/ValueSet/administrative-gender", False),
+        ("category:in=http://hl7.org/fhir/ValueSet/observation-category", False),
         ("status:not-in=http://hl7.org/fhir/ValueSet/administrative-gender", True),
         ("category:not-in=http://hl7.org/fhir/ValueSet/administrative-gender", True),
     ],
@@ -136,8 +139,37 @@ def test_an_observation_is_found_by_words_and_value_sets(search: str, found: boo
     assert finds(f"Observation?{search}", CONCEPT) is found
 
 
+REPORT: dict[str, Any] = {
+    "resourceType": "DiagnosticReport",
+    "id": "r",
+    "status": "corrected",
+    "meta": {"security": [{"system": CONFIDENTIALITY, "code": "R"}, {"code": "N"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("status:below=amended", True),
+        ("status:below=corrected", True),
+        ("status:below=http://hl7.org/fhir/diagnostic-report-status|amended", True),
+        ("status:below=partial", False),
+        ("status:below=partial,amended", True),
+        ("status:above=corrected", True),
+        ("status:above=amended", False),
+        (f"_security:below={CONFIDENTIALITY}|_Confidentiality", True),
+        (f"_security:below={CONFIDENTIALITY}|N", False),
+        (f"_security:above={CONFIDENTIALITY}|_Confidentiality", False),
+        (f"_security:below={CONFIDENTIALITY}|unknown", False),
+    ],
+)
+def test_a_code_is_above_or_below_another(search: str, found: bool) -> None:
+    assert finds(f"DiagnosticReport?{search}", REPORT) is found
+
+
 @pytest.mark.parametrize("search", [
     "code:in=http://a.example/ValueSet/mine", "code:not-in=", "code:above=1", "code:below=1",
+    "code:below=http://snomed.info/sct|1", "code:above=|1", "category:above=urn:x|1",
 ])  # fmt: skip
 def test_what_needs_a_terminology_is_refused(search: str) -> None:
     with pytest.raises(BadRequest) as refusal:

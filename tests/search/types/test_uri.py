@@ -29,6 +29,10 @@ DOCUMENT: dict[str, Any] = {
         (f"_profile={PROFILE}|2.0", False),
         ("_source=urn:source", True),
         ("_source:missing=true", False),
+        (f"_profile:below={PROFILE}|1", True),
+        (f"_profile:below={PROFILE}|1.0", True),
+        (f"_profile:below={PROFILE}|0", False),
+        ("_profile:below=https://profiles.example", True),
     ],
 )
 def test_a_uri_is_compared_letter_by_letter(search: str, found: bool) -> None:

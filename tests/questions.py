@@ -55,7 +55,7 @@ def reads(script: Script) -> Iterator[Question]:
 def searches(script: Script) -> Iterator[str]:
     """Of each type, plain and by ways that lead through another resource."""
     for record, holder in zip(script.records, (LUCIEN, CLAIRE), strict=True):
-        for type_ in ("DocumentReference", "List", "Consent", "CareTeam"):
+        for type_ in ("DocumentReference", "List", "Consent", "CareTeam", "Communication"):
             yield f"{type_}?patient={record}"
         for query in ("_count=1", "", "_type=DocumentReference,Binary&start=2026-02", "_count=0"):
             yield f"Patient/{record}/$everything?{query}"

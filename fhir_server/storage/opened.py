@@ -13,9 +13,9 @@ from fhir_server.audit.note import write as write_note
 from fhir_server.fhir.outcome import FhirError, Forbidden
 from fhir_server.policy.clocks import HOUR
 from fhir_server.policy.decide import Decision, decide
-from fhir_server.policy.facts import SHARED, RowFacts, Standing, nature_of, subject_facts
+from fhir_server.policy.facts import RowFacts, Standing, nature_of, subject_facts
 from fhir_server.policy.notices import BREAK_GLASS, CENTRE_15, access
-from fhir_server.policy.rule import RuleSet
+from fhir_server.policy.rule import NOTICE, RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
@@ -193,23 +193,26 @@ class Opened:
             note=write_note(note),
             records=records,
         )
-        if self.is_told and not note.refused:
-            self._tell_of_access(records)
+        if self.is_told:
+            self._tell_of_access([record for record, names in records if self._must_tell(names)])
 
     @property
     def is_told(self) -> bool:
-        """Whether holder and attending doctor are told that this caller opens a record (R110,
-        R120).
+        """Whether a rule may oblige us to tell holder and attending doctor of what this caller
+        does: in emergencies alone (R110, R120).
         """
         return self.house.rules is not None and self.subject.purpose in EMERGENCIES
 
-    def _tell_of_access(self, records: Sequence[tuple[int, str]]) -> None:
+    def _must_tell(self, names: str) -> bool:
+        return self.house.rules is not None and NOTICE in self.house.rules.obligations(names)
+
+    def _tell_of_access(self, records: list[int]) -> None:
         """In the transaction of the access; of one caller in one record once in an hour of the
         clock.
         """
         who, now = self.subject, self.moment.now
         said = access(now, who.name, who.identifier, who.organization_name)
-        for record in sorted({record for record, _ in records if record > SHARED}):
+        for record in sorted(set(records)):
             tell(
                 self.session, EMERGENCIES[who.purpose], secret=self.house.cursor_key,
                 base=self.house.base, record=record, now=now,

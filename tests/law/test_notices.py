@@ -1,0 +1,249 @@
+"""What people are told of their record, who reads it, and what it must not tell.
+
+R.1111-53 al.2, L.1111-17 I, R.1111-48 CSP; design, `domain.md` 1.4 (R075, R110, R120) and 1.6.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from fhir_server.policy.condition import NEVER, simplify
+from fhir_server.policy.notices import SAID, notice
+from fhir_server.policy.rules import DMP_2022, NOTICE, RuleSet
+from profiles.validate import validate
+from tests.house import ANNE, BRUNO, CNAM, INSURER, LUCIEN, NINA, OTTO, PAUL, House, Person
+from tests.law.timed import jobs, notices, wait
+from tests.policy.record import Record, made
+
+VEILED = "INVISIBLE_PATIENT"
+BY_GLASS = {"purpose": "bris_de_glace", "reason": "sans connaissance"}
+
+
+def hidden(record: Record, *flags: str) -> str:
+    return record.deposited(ANNE, VEILED, *flags, description="sclerose en plaques")
+
+
+def told(record: Record, days: int, *flags: str) -> str:
+    """The id of a document that was hidden so many days ago; the job has passed every day."""
+    letter = hidden(record, *flags)
+    for _ in range(days):
+        wait(record.house, days=1)
+        jobs(record.house)
+    return letter
+
+
+# What is hidden from the holder.
+
+
+@pytest.mark.parametrize(("days", "number"), [(13, 0), (14, 1), (15, 1)])
+def test_R075_the_holder_is_invited_on_day_14_and_once(
+    record: Record, days: int, number: int
+) -> None:
+    told(record, days)
+    assert len(notices(record, record.holder)) == number
+
+
+def test_R075_the_notice_says_nothing_of_the_document(record: Record) -> None:
+    letter = told(record, 14)
+    (found,) = notices(record, record.holder)
+    text = json.dumps(found)
+    for word in (letter, "DocumentReference", "sclerose", ANNE.name, ANNE.sub.split("|")[1]):
+        assert word not in text
+    assert "consulter" in text and not {"about", "basedOn", "partOf"} & set(found)
+
+
+def test_R075_nor_does_its_trace(record: Record) -> None:
+    letter = told(record, 14)
+    events = record.traces(record.holder, "&type=hidden-datum")
+    assert len(events) == 1
+    assert letter not in json.dumps(record.traces(record.holder))
+
+
+def test_R075_several_documents_are_one_notice_a_day(record: Record) -> None:
+    hidden(record)
+    hidden(record)
+    told(record, 14)
+    assert len(notices(record, record.holder)) == 1
+
+
+def test_R075_a_job_that_stood_still_does_not_tell_what_is_released_already(
+    record: Record,
+) -> None:
+    hidden(record)
+    wait(record.house, months=1)
+    jobs(record.house)
+    assert notices(record, record.holder) == []
+
+
+CHANNELS = (
+    "Communication?subject=Patient/{0}", "Communication?patient={0}&_summary=count",
+    "Patient/{0}/Communication", "Communication?_count=100&recipient=Patient/{0}",
+    "Patient?_id={0}&_has:Communication:subject:status=completed",
+    "Patient?_id={0}&_revinclude=Communication:subject",
+    "Communication?category=hidden-datum&subject:Patient._id={0}",
+)  # fmt: skip
+
+
+def asked(record: Record, who: Person) -> Iterator[tuple[int, object]]:
+    """Each channel's answer: status, total and what is found, without ids."""
+    for channel in CHANNELS:
+        answer = record.house.get(channel.format(record.id), who)
+        types = [one["resourceType"] for one in answer.entries] if answer.status == 200 else []
+        yield answer.status, (answer.json.get("total"), types)
+
+
+@pytest.mark.parametrize("who", [NINA, ANNE, OTTO, BRUNO, CNAM, INSURER, LUCIEN])
+def test_R075_to_all_but_a_few_a_notice_is_not_there(
+    record: Record, house: House, who: Person
+) -> None:
+    without = made(house, [NINA], doctor=PAUL)
+    without.deposited(ANNE)
+    told(record, 14)
+    assert notices(record, record.holder) and not notices(without, without.holder)
+    assert list(asked(record, who)) == list(asked(without, who))
+    (found,) = notices(record, record.holder)
+    for rest in ("", "/_history", "/_history/1"):
+        there, nowhere = (
+            house.get(f"Communication/{id_}{rest}", who) for id_ in (found["id"], "x" * 36)
+        )
+        assert there.status == nowhere.status
+        assert there.body.replace(found["id"].encode(), b"x" * 36) == nowhere.body
+
+
+def test_R075_before_day_14_the_holder_is_answered_as_if_nothing_were_hidden(
+    record: Record, house: House
+) -> None:
+    without = made(house, [NINA], doctor=PAUL)
+    told(record, 13)
+    assert list(asked(record, record.holder)) == list(asked(without, without.holder))
+
+
+def test_R075_the_attending_doctor_reads_it_too(record: Record) -> None:
+    told(record, 14)
+    assert len(notices(record, PAUL)) == 1
+
+
+def test_nobody_changes_or_deletes_a_notice(record: Record) -> None:
+    record.closed()
+    (found,) = notices(record, record.holder)
+    assert record.patch(CNAM, record.id, ("/active", True), type_="Patient").status == 200
+    path = f"Communication/{found['id']}"
+    for who in (record.holder, PAUL):
+        assert record.house.call("DELETE", path, who).status == 403
+        changed = found | {"status": "entered-in-error"}
+        assert record.house.call("PUT", path, who, changed).status == 403
+
+
+@pytest.mark.parametrize("kind", sorted(SAID))
+def test_a_notice_is_a_communication_of_r4(kind: str) -> None:
+    made = notice(
+        kind, id_="n", patient="p", recipient={"reference": "Patient/p"}, now=0, said="demain."
+    )
+    assert not list(validate(made))
+
+
+# Accesses in an emergency.
+
+
+@pytest.fixture
+def oblige(house: House) -> Iterator[House]:
+    """A rule that is met here obliges to tell, as those of emergencies do."""
+    before = house.services.house
+    rules = tuple(
+        replace(rule, obligation=frozenset({NOTICE})) if rule.name == "R070" else rule
+        for rule in DMP_2022.rules
+    )
+    house.services.house = replace(before, rules=RuleSet("obliging", rules))
+    yield house
+    house.services.house = before
+
+
+def in_emergency(record: Record, who: Person = ANNE, **more: str) -> Person:
+    return who.but(patient=record.holder.sub, **BY_GLASS | more)
+
+
+def test_R110_holder_and_attending_doctor_are_each_told_of_an_access(
+    record: Record, oblige: House
+) -> None:
+    letter = record.deposited(ANNE)
+    assert record.read(in_emergency(record), letter).status == 200
+    found = notices(record, record.holder, "break-glass")
+    recipients = sorted(json.dumps(one["recipient"]) for one in found)
+    system, value = PAUL.sub.split("|")
+    assert [json.loads(one) for one in recipients] == [
+        [{"identifier": {"system": system, "value": value}}],
+        [{"reference": f"Patient/{record.id}"}],
+    ]
+    assert len(notices(record, PAUL, "break-glass")) == 2
+
+
+def test_R110_the_notice_says_who_and_when_and_not_what(record: Record, oblige: House) -> None:
+    letter = record.deposited(ANNE)
+    record.read(in_emergency(record), letter)
+    text = notices(record, record.holder)[0]["payload"][0]["contentString"]
+    assert ANNE.name in text and ANNE.sub.split("|")[1] in text and "heure de Paris" in text
+    assert letter not in text and BY_GLASS["reason"] not in text
+
+
+def test_R110_one_caller_is_told_of_once_an_hour(record: Record, oblige: House) -> None:
+    letter = record.deposited(ANNE)
+    wait(oblige, milliseconds=3_600_000 - oblige.clock() % 3_600_000)  # to the full hour
+    for _ in range(3):
+        record.read(in_emergency(record), letter)
+        record.find(in_emergency(record))
+    assert len(notices(record, record.holder)) == 2
+    wait(oblige, milliseconds=3_600_000)
+    record.read(in_emergency(record), letter)
+    assert len(notices(record, record.holder)) == 4
+
+
+@pytest.mark.parametrize("way", ["read", "search", "everything", "history"])
+def test_R110_whatever_the_way_of_the_access(record: Record, oblige: House, way: str) -> None:
+    letter = record.deposited(ANNE)
+    who = in_emergency(record)
+    paths = {
+        "read": f"DocumentReference/{letter}", "search": f"DocumentReference?patient={record.id}",
+        "everything": f"Patient/{record.id}/$everything",
+        "history": f"DocumentReference/{letter}/_history",
+    }  # fmt: skip
+    assert oblige.get(paths[way], who).status == 200
+    assert len(notices(record, record.holder, "break-glass")) == 2
+
+
+def test_R110_no_notice_no_access(
+    record: Record, oblige: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = record.deposited(ANNE)
+    before = len(record.traces(record.holder))
+    with monkeypatch.context() as broken:
+        broken.setattr("fhir_server.storage.opened.tell", lambda *_, **__: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            record.read(in_emergency(record), letter)
+    assert len(record.traces(record.holder)) == before + 1  # that the log was read
+
+
+def test_R110_what_is_refused_is_no_access(record: Record, oblige: House) -> None:
+    assert record.find(in_emergency(record, OTTO)).status == 403
+    assert notices(record, record.holder) == []
+
+
+def test_R080_an_access_that_is_no_emergency_is_not_told(record: Record) -> None:
+    letter = record.deposited(ANNE)
+    record.read(ANNE, letter)
+    record.find(NINA)
+    assert notices(record, record.holder) == []
+
+
+def test_R120_an_access_of_the_regulation_is_told_as_such(record: Record, oblige: House) -> None:
+    letter = record.deposited(ANNE)
+    record.read(in_emergency(record, purpose="centre_15", reason=""), letter)
+    assert len(notices(record, record.holder, "centre-15")) == 2
+
+
+def test_only_emergencies_oblige_to_tell() -> None:
+    """Reads and their notes go in one statement otherwise, which tells nobody."""
+    obliging = [rule for rule in DMP_2022.rules if NOTICE in rule.obligation]
+    left = [rule for rule in obliging if simplify(rule.when, {"purpose": "normal"}) != NEVER]
+    assert left == []

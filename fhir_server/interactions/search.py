@@ -103,7 +103,9 @@ def read_query(
 
     if not stored.scope.everything and (name := telling(type_, pairs)):
         raise BadRequest(f"`{name[:100]}` is not offered for `{type_}`", code="not-supported")
-    query, wanted = read(pairs), mentioned(type_, pairs, base=context.base)
+    query, wanted = read(pairs), frozenset[tuple[str, str]]()
+    if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
+        wanted = mentioned(type_, pairs, base=context.base)
     if any(last(name) == LIST for name, _ in query.used) and not grants(
         context.subject, "List", "r"
     ):

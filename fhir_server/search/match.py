@@ -6,12 +6,14 @@ It reads the same tree and the same rows as storage does in SQL, and the two mus
 """
 
 from collections.abc import Callable, Iterable
+from math import inf, nextafter
 from typing import assert_never
 
 from fhir_server.search.extract import Index
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
+    Asked,
     Criterion,
     DateIs,
     HasKey,
@@ -21,6 +23,7 @@ from fhir_server.search.query import (
     Not,
     Nothing,
     NumberIs,
+    SpanIs,
     StringIs,
     UpdatedIs,
     holds,
@@ -66,6 +69,8 @@ def _meets(criterion: Criterion, it: Found, follow: Follow, leading: Leading) ->
             return any(
                 holds(prefix, row[1:], (low, high)) for row in index.numbers if row[0] == parameter
             )
+        case SpanIs():
+            return _spans(criterion, index)
         case IdIs(ids):
             return id_ in ids
         case UpdatedIs(prefix, low, high):
@@ -85,6 +90,16 @@ def _meets(criterion: Criterion, it: Found, follow: Follow, leading: Leading) ->
             return False
         case _:
             assert_never(criterion)
+
+
+def _spans(asked: SpanIs, index: Index) -> bool:
+    spans = [row[1:] for row in index.numbers if row[0] == asked.parameter]
+    return any(_at(asked.begins, low) and _at(asked.ends, high) for low, high in spans)
+
+
+def _at(asked: Asked, number: float) -> bool:
+    prefix, low, high = asked
+    return holds(prefix, (number, nextafter(number, inf)), (low, high))
 
 
 def _string_is(asked: StringIs, index: Index) -> bool:

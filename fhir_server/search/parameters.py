@@ -21,9 +21,7 @@ COLUMNS = ("_id", "_lastUpdated")  # of every resource: beside its index, not in
 # Not in the index: R4 gives these no expression.
 UNEXPRESSED = ("_content", "_filter", "_query", "_text", "age", "birthOrderBoolean")
 
-# Not in the index: `near` needs distances; three components of one of many elements, a table.
-UNSUPPORTED_TYPES = ("special",)
-UNPAIRED = ("chromosome-variant-coordinate", "referenceseqid-variant-coordinate")
+UNSUPPORTED_TYPES = ("special",)  # not in the index: `near` needs distances
 
 # A composite over an element and over those inside it asks for either.
 EITHER = {
@@ -44,7 +42,8 @@ class Parameter:
 
     A composite has `parts`, whose values are to be of the same element. Where there is one element
     only they are parameters of the resource; else it is `paired`: `select` gives the elements, and
-    the parts select from these. Or it has `ways`: composites, of which one is to be met.
+    the parts select from these. With three parts the first is one of the resource, and the others
+    are the two ends of the element. Or it has `ways`: composites, of which one is to be met.
 
     `url`: of its definition. `canonical`: its references are addresses of definitions. `telling`:
     it reads items that may be left out for their reader (`custom.REMOVABLE`).
@@ -127,7 +126,9 @@ def _composite(
     if code == "relationship":  # R4 has these two the wrong way round
         expressions.reverse()
     parts = tuple(
-        replace(
+        known[component.code]
+        if text.startswith("%resource.")
+        else replace(
             compiled(msgspec.structs.replace(component, expression=text), end.type_, definitions),
             number=keys.number(type_, f"{code}${component.code}"),
         )
@@ -143,8 +144,7 @@ def _is_once(element: str, type_: str, definitions: Definitions) -> bool:
 
 
 def is_supported(definition: SearchParameter) -> bool:
-    known = definition.type not in UNSUPPORTED_TYPES and definition.code not in UNPAIRED
-    return known and definition.expression != ""
+    return definition.type not in UNSUPPORTED_TYPES and definition.expression != ""
 
 
 def _targets(declared: tuple[str, ...], ends: tuple[End, ...]) -> tuple[str, ...]:

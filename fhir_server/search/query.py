@@ -54,6 +54,20 @@ class NumberIs:
     high: float
 
 
+Asked = tuple[Prefix, float, float]  # prefix, low, high
+
+
+@dataclass(frozen=True, slots=True)
+class SpanIs:
+    """One of its spans of this parameter `begins` and `ends` as is asked, each as `holds` says of a
+    single number; in the Index it is a number whose low and high these are.
+    """
+
+    parameter: int
+    begins: Asked
+    ends: Asked
+
+
 @dataclass(frozen=True, slots=True)
 class IdIs:
     """Its id is one of `ids` (never empty)."""
@@ -118,7 +132,7 @@ class Nothing:
 
 
 Criterion = (
-    HasKey | StringIs | DateIs | NumberIs | IdIs | UpdatedIs
+    HasKey | StringIs | DateIs | NumberIs | SpanIs | IdIs | UpdatedIs
     | Leads | LedBy | AllOf | AnyOf | Not | Nothing
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import assert_never
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
+    Asked,
     Criterion,
     DateIs,
     HasKey,
@@ -18,6 +19,7 @@ from fhir_server.search.query import (
     Nothing,
     NumberIs,
     Prefix,
+    SpanIs,
     StringIs,
     UpdatedIs,
 )
@@ -61,7 +63,7 @@ def joined(word: str, texts: list[str]) -> str:
 
 
 # What tells the rows it is met by, the ones that usually tell fewest first.
-DRIVERS = (HasKey, Leads, StringIs, NumberIs, DateIs)
+DRIVERS = (HasKey, Leads, StringIs, NumberIs, SpanIs, DateIs)
 
 
 def driver(criterion: Criterion) -> Criterion | None:
@@ -109,6 +111,9 @@ class Compiler:
                 return self._among("moment", alias, parameter, self._interval(prefix, low, high))
             case NumberIs(parameter, prefix, low, high):
                 return self._among("number", alias, parameter, self._interval(prefix, low, high))
+            case SpanIs(parameter, begins, ends):
+                tests = f"{self._at('v.low', begins)} AND {self._at('v.high', ends)}"
+                return self._among("number", alias, parameter, tests)
             case IdIs(ids):
                 return f"{alias}.id IN ({', '.join(self.rows.add('id', id_) for id_ in ids)})"
             case UpdatedIs(prefix, low, high):
@@ -183,6 +188,11 @@ class Compiler:
 
     def _interval(self, prefix: Prefix, low: float, high: float) -> str:
         return self._bounded(INTERVAL[prefix], low, high, {"low": "v.low", "high": "v.high"})
+
+    def _at(self, column: str, asked: Asked) -> str:
+        """A number without an interval is compared like a moment."""
+        prefix, low, high = asked
+        return self._bounded(MOMENT[prefix], low, high, {"at": column})
 
     def _bounded(self, text: str, low: float, high: float, columns: dict[str, str]) -> str:
         asked = {"from_": self.rows.add("low", low), "to": self.rows.add("high", high)}

@@ -45,6 +45,32 @@ def held(plain: House, tag: str, type_: str, ids: list[str], cases: list[tuple[s
     assert wrong == []
 
 
+#
+
+
+def test_Q16_the_ends_of_a_variant_are_of_the_same_one(plain: House) -> None:
+    tag = new()
+    ids = made(plain, tag, "MolecularSequence", *(
+        {"coordinateSystem": 0,
+         "variant": [{"start": a} | ({"end": b} if b else {}) for a, b in variants],
+         "referenceSeq": {"chromosome": {"coding": [{"code": chromosome}]},
+                          "referenceSeqId": {"coding": [{"code": f"NC_{chromosome}"}]}}}
+        for chromosome, variants in (
+            ("1", [(10, 20), (30, 40)]), ("1", [(10, 40)]), ("2", [(5, None)]),
+        )
+    ))  # fmt: skip
+    code = "chromosome-variant-coordinate"
+    held(plain, tag, "MolecularSequence", ids, [
+        (f"{code}=1$10$20", "0"), (f"{code}=1$10$40", "1"), (f"{code}=2$10$20", ""),
+        (f"{code}=1$lt15$gt35", "1"), (f"{code}=1$ge30$le40", "0"), (f"{code}=1$eb30$sa10", "01"),
+        (f"{code}=1$ne10$40", "0"), (f"{code}=1$ap10$ap21", "0"), (f"{code}=1$10$20,1$10$40", "01"),
+        ("referenceseqid-variant-coordinate=NC_1$gt0$40", "01"), (f"{code}:missing=true", "2"),
+        (f"{code}=1$10$20&{code}=1$30$40", "0"), (f"{code}=1$10$20&{code}=1$10$40", ""),
+    ])  # fmt: skip
+    for value in ("1$10", "1$x$20", "1$10$20$30", "1$$20"):
+        refused(plain, f"MolecularSequence?{code}={value}", "value")
+
+
 # what is above and below.
 
 

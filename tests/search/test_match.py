@@ -19,6 +19,7 @@ from fhir_server.search.query import (
     Not,
     Nothing,
     NumberIs,
+    SpanIs,
     StringIs,
     UpdatedIs,
 )
@@ -58,6 +59,10 @@ def meets(criterion: Criterion) -> bool:
         (NumberIs(7, "gt", 1.0, 1.5), True),
         (NumberIs(7, "sa", 1.0, 1.5), False),
         (NumberIs(8, "ap", 1.0, 1.5), False),
+        (SpanIs(7, ("eq", 0.5, 1.5), ("gt", 1.5, 1.6)), True),
+        (SpanIs(7, ("eq", 0.5, 1.5), ("gt", 2.0, 2.1)), False),
+        (SpanIs(7, ("ne", 0.5, 1.5), ("gt", 1.5, 1.6)), False),
+        (SpanIs(8, ("eq", 0.5, 1.5), ("gt", 1.5, 1.6)), False),
         (IdIs(("y", "x")), True),
         (IdIs(("y",)), False),
         (UpdatedIs("eq", 50, 51), True),

@@ -19,6 +19,9 @@ ELEMENTS = {
     " dateTime:when provision:provision",
     "ChargeItem": "code:concept subject:Patient factorOverride:number quantity:quantity"
     " priceOverride:money",
+    "MolecularSequence": "referenceSeq:whole variant:variant*",
+    "whole": "chromosome:concept referenceSeqId:concept",
+    "variant": "start:whole_number end:whole_number",
     "ValueSet": "status:draft/active url:system title:word date:when",
     "concept": "coding:coding*",
     "coding": "system:system code:code display:word",

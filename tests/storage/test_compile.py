@@ -57,7 +57,7 @@ FEW = {
 }  # fmt: skip
 COUNTS = {
     "DocumentReference": 26, "Patient": 14, "Observation": 22, "List": 14, "Consent": 10,
-    "ChargeItem": 10, "ValueSet": 8,
+    "ChargeItem": 10, "ValueSet": 8, "MolecularSequence": 10,
 }  # fmt: skip
 TYPES = tuple(COUNTS)
 ASKED = {
@@ -71,6 +71,8 @@ ASKED = {
     "Consent": "status scope category patient date period data",
     "ChargeItem": "code subject patient factor-override quantity price-override",
     "ValueSet": "status url title date",
+    "MolecularSequence": "chromosome variant-start chromosome-variant-coordinate"
+    " referenceseqid-variant-coordinate",
 }
 LEADING = {
     "Patient": ("DocumentReference.patient", "Observation.subject", "List.subject"),
@@ -118,6 +120,9 @@ class Maker:
 
     def number(self) -> Decimal:
         return Decimal(self.random.choice(NUMBERS))
+
+    def whole_number(self) -> int:
+        return self.random.randrange(6)
 
     def period(self) -> Json:
         start, end = sorted(self.random.choices(DATES, k=2))
@@ -292,6 +297,9 @@ class Asker:
     def composite(self, code: str) -> str:
         if code == "relationship":
             return f"{self.id_of('DocumentReference')}${self.one(('replaces', 'appends'))}"
+        if "coordinate" in code:
+            ends = [self.one(PREFIXES) + str(self.random.randrange(6)) for _ in "12"]
+            return "$".join([escaped(self.one(CODES)), *ends])
         coded = self.one((escaped(self.one(CODES)), f"{SYSTEMS[0]}|1"))
         return f"{coded}${self.quantity() if 'quantity' in code else self.token()}"
 

@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/search.html#composite
 
 Of an element that may be there several times, what the second component has stands in the index
 under a number that each key of the first makes (`keys.beside`): so a pair costs no column, and is
-asked for like a value.
+asked for like a value. The two ends of an element, of which a third component tells the whole, are
+one number: from the first to the second.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +21,11 @@ from fhir_server.search.query import (
     HasKey,
     Nothing,
     NumberIs,
+    SpanIs,
     StringIs,
 )
 from fhir_server.search.rows import Items, Rows
-from fhir_server.search.terms import Asked, refuse_modifier, refuse_value, split
+from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import date, number, quantity, reference, string, token, uri
 
 Read = Callable[[Parameter, Items, Rows], None]
@@ -41,6 +43,8 @@ ASK: Mapping[str, Ask] = MappingProxyType({
 
 def read(parameter: Parameter, items: Items, rows: Rows) -> None:
     """What stands beside each key of the first component, of each element."""
+    if _has_ends(parameter):
+        return _read_ends(parameter, items, rows)
     first, second = parameter.parts
     for _, element in items:
         names, values = first.select(element), second.select(element)
@@ -55,6 +59,20 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
             rows.dates += [(beside(one, of), start, end) for of, start, end in side.dates]
             if second.type == "string":
                 rows.strings += [(beside(one, of), text, raw) for of, text, raw in side.strings]
+
+
+def _has_ends(parameter: Parameter) -> bool:
+    return parameter.paired and len(parameter.parts) == 3
+
+
+def _read_ends(parameter: Parameter, items: Items, rows: Rows) -> None:
+    _, first, last = parameter.parts
+    for _, element in items:
+        for _, begins in first.select(element):
+            for _, ends in last.select(element):
+                rows.keys.add(parameter.present)
+                span = number.approximate(begins), number.approximate(ends)
+                rows.numbers.append((parameter.number, *span))
 
 
 def _names(first: Parameter, items: Items, base: str) -> Iterator[int]:
@@ -84,6 +102,8 @@ def _is(parameter: Parameter, value: str, asked: Asked) -> Criterion:
     pieces = split(value, "$")
     if len(pieces) != len(parameter.parts) or "" in pieces:
         refuse_value(parameter.code, value)
+    if _has_ends(parameter):
+        return _spans(parameter, pieces, asked)
     each = [
         ASK[part.type](part, "", (piece,), asked)
         for part, piece in zip(parameter.parts, pieces, strict=True)
@@ -94,6 +114,16 @@ def _is(parameter: Parameter, value: str, asked: Asked) -> Criterion:
     if pieces[0].endswith("|") or not isinstance(first, HasKey):
         refuse_value(parameter.code, value)
     return AnyOf(tuple(_beside(one, second) for one in first.keys))
+
+
+def _spans(parameter: Parameter, pieces: Sequence[str], asked: Asked) -> Criterion:
+    whole, first, last = parameter.parts
+    ends = (
+        number.asked_interval(part.code, piece, plain(piece))
+        for part, piece in zip((first, last), pieces[1:], strict=True)
+    )
+    of_whole = ASK[whole.type](whole, "", (pieces[0],), asked)
+    return AllOf((of_whole, SpanIs(parameter.number, *ends)))
 
 
 def _beside(one: int, asked: Criterion) -> Criterion:
@@ -117,5 +147,6 @@ def has_value(parameter: Parameter) -> Criterion:
     if parameter.ways:
         return AnyOf(tuple(has_value(way) for way in parameter.ways))
     if parameter.paired:
-        return HasKey((parameter.present,))
+        element, whole = HasKey((parameter.present,)), HasKey((parameter.parts[0].present,))
+        return AllOf((element, whole)) if _has_ends(parameter) else element
     return AllOf(tuple(HasKey((part.present,)) for part in parameter.parts))

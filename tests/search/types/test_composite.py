@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.search.parameters import UNPAIRED, parameters
+from fhir_server.search.parameters import parameters
 from profiles.definitions import r4
 from tests.search.asking import finds, query
 
@@ -107,6 +107,40 @@ def test_a_sequence_has_its_window() -> None:
     assert not finds("MolecularSequence?chromosome-window-coordinate=1$ge11$le20", sequence)
 
 
+VARIANTS: dict[str, Any] = {
+    "resourceType": "MolecularSequence", "id": "m",
+    "referenceSeq": {"chromosome": coded("1"), "referenceSeqId": coded("NC_1")},
+    "variant": [{"start": 10, "end": 20}, {"start": 30, "end": 40}, {"start": 50}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "found"), [
+    ("1$10$20", True), ("1$30$40", True), ("1$10$40", False), ("2$10$20", False),
+    ("1$lt15$gt15", True), ("1$lt25$gt25", False), ("1$ge30$le40", True), ("1$gt30$le40", False),
+    ("1$ne10$20", False), ("1$ne10$ne20", True), ("1$sa9$eb21", True), ("1$50$gt0", False),
+    ("1$ap11$20", True), ("1$11$20,1$10$20", True), ("1$le30$lt40", True), ("1$gt10$lt40", False),
+])  # fmt: skip
+@pytest.mark.parametrize("code", ["chromosome", "referenceseqid"])
+def test_the_ends_of_a_variant_are_of_the_same_one(code: str, asked: str, found: bool) -> None:
+    if code == "referenceseqid":
+        asked = ",".join(f"NC_{one}" for one in asked.split(","))
+    assert finds(f"MolecularSequence?{code}-variant-coordinate={asked}", VARIANTS) is found
+
+
+@pytest.mark.parametrize(("left_out", "found"), [("", True), ("referenceSeq", False),
+                                                 ("variant", False)])  # fmt: skip
+def test_a_variant_has_coordinates_with_all_three(left_out: str, found: bool) -> None:
+    sequence = {name: value for name, value in VARIANTS.items() if name != left_out}
+    asked = "MolecularSequence?chromosome-variant-coordinate:missing"
+    assert finds(f"{asked}=false", sequence) is found
+    assert finds(f"{asked}=true", sequence) is not found
+
+
+def test_a_variant_without_an_end_has_no_coordinates() -> None:
+    sequence = VARIANTS | {"variant": [{"start": 50}]}
+    assert finds("MolecularSequence?chromosome-variant-coordinate:missing=true", sequence)
+
+
 @pytest.mark.parametrize("asked", [
     "=1", "=1$", "=$5", "=1$2$3", "=1$x", "=|$5", "=http://loinc.org|$5", ":not=1$5", ":x=1$5",
 ])  # fmt: skip
@@ -119,7 +153,7 @@ def test_every_composite_of_r4_can_be_asked_for_its_absence() -> None:
     definitions = r4()
     for type_ in definitions.resources:
         for code, definition in definitions.search[type_].items():
-            if definition.type == "composite" and code not in UNPAIRED:
+            if definition.type == "composite":
                 asked = f"{type_}?{code}:missing=true"
                 assert code in parameters(type_)
                 assert finds(asked, {"resourceType": type_, "id": "x"})

@@ -21,6 +21,7 @@ from fhir_server.storage.postgres import Contended, Statements, TooSlow, first_r
 
 Params = Mapping[str, Any]
 Row = Sequence[Any]
+Parted = tuple[Row, list[Row]]
 
 
 STEPS = 20_000  # of SQLite's machine, about a millisecond: how often it looks at the time
@@ -48,9 +49,9 @@ class Session:
     def rows(self, sql: str, params: Params) -> list[Row]:
         raise NotImplementedError
 
-    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
+    def head_and_rows(self, sql: str, params: Params, head: int, anew: bool = False) -> Parted:
         """The first `head` columns, which are the same in each row, once; and the others of every
-        row.
+        row. `anew`: the right plan depends on the values (PostgreSQL).
         """
         raise NotImplementedError
 
@@ -159,7 +160,7 @@ class SqliteSession(Session):
             _check_time(problem)
             raise
 
-    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
+    def head_and_rows(self, sql: str, params: Params, head: int, anew: bool = False) -> Parted:
         found = self.rows(sql, params)
         return found[0][:head], [row[head:] for row in found]
 
@@ -282,8 +283,8 @@ class PostgresSession(Session):
     def rows(self, sql: str, params: Params) -> list[Row]:
         return list(rows_of(self._execute(sql, params)))
 
-    def head_and_rows(self, sql: str, params: Params, head: int) -> tuple[Row, list[Row]]:
-        result = self._execute(sql, params)
+    def head_and_rows(self, sql: str, params: Params, head: int, anew: bool = False) -> Parted:
+        result = self._execute(sql, params, anew)
         return first_row(result, head), list(rows_of(result, head))
 
     def run(self, sql: str, params: Params) -> int:
@@ -302,13 +303,13 @@ class PostgresSession(Session):
     def end(self, word: str) -> None:
         self.statements.command(word)
 
-    def _execute(self, sql: str, params: Params) -> Any:
+    def _execute(self, sql: str, params: Params, anew: bool = False) -> Any:
         self.ready()
         left = self.until - monotonic()
         try:
             if left < 0.9 * self.allowed:  # a tenth is not worth a statement of its own
                 self._allow(left)
-            return self.statements.execute(sql, params)
+            return self.statements.execute(sql, params, anew)
         except TooSlow as late:
             raise StorageBusy(str(late)) from late
         except Contended as clash:

@@ -106,15 +106,22 @@ class Statements:
         self.pgconn = connection.pgconn
         self.names: dict[tuple[str, tuple[int, ...]], bytes] = {}
 
-    def execute(self, sql: str, params: Mapping[str, Any]) -> Any:
+    def execute(self, sql: str, params: Mapping[str, Any], anew: bool = False) -> Any:
         """Run; the libpq result. TooSlow at the time limit, psycopg's errors for everything else.
+
+        `anew`: planned for these values. A prepared statement soon has one plan for all, which
+        looks for a frequent code as if it were a rare one.
         """
         text, names = numbered(sql)
         values = [encoded(params[name]) for name in names]
         types = tuple(value[0] for value in values)
-        name = self.names.get((sql, types)) or self._prepare(sql, text, types)
         data: Any = [value[1] for value in values]
-        result = self.pgconn.exec_prepared(name, data, [value[2] for value in values], 1)
+        binary = [value[2] for value in values]
+        if anew:
+            result = self.pgconn.exec_params(text, data, types, binary, 1)
+        else:
+            name = self.names.get((sql, types)) or self._prepare(sql, text, types)
+            result = self.pgconn.exec_prepared(name, data, binary, 1)
         if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             self._fail(result)
         return result

@@ -2,6 +2,7 @@
 # A fresh machine needs Python 3.11 with venv (Debian: apt-get install python3 python3-venv) and make.
 
 PYTHON ?= python3
+PATIENTS ?= 1000 8000
 BIN := .venv/bin
 FILES := fhir_server mappings profiles tests
 
@@ -23,8 +24,9 @@ lint: .venv/.tested ## flake8, mypy --strict, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/.tested ## requests per second on both databases; more with ARGS=--help
+bench: .venv/.tested ## requests per second; searches with PATIENTS="1000 8000" records. ARGS=--help: the first alone
 	@$(BIN)/python -m tests.bench $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python -m tests.bench.served --patients $(PATIENTS)
 
 # A stamp is older than setup.cfg when the dependencies may have changed.
 .venv/.installed: setup.cfg pyproject.toml | $(BIN)/python

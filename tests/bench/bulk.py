@@ -37,6 +37,9 @@ def fill(database: Database, patients: int, *, seed: int = 1) -> int:
     session = database.session()
     put = _copy if database.postgres else _insert
     maker = _Maker(database.postgres)
+    if not database.postgres:  # the keys come in no order: their tree must fit into memory
+        session.driver.execute("PRAGMA cache_size = -800000")
+        session.driver.execute("PRAGMA synchronous = OFF")
     with _without_indexes(session.driver, database.postgres) as _:
         for rows in _batches(maker, patients, seed):
             put(session.driver, rows)
@@ -47,6 +50,7 @@ def fill(database: Database, patients: int, *, seed: int = 1) -> int:
                 f" FROM {table}"
             )
         session.driver.execute("VACUUM ANALYZE")  # as autovacuum would; SQLite has none
+    database.close()  # the next session of this thread has the settings of the server
     return maker.pk
 
 

@@ -61,7 +61,7 @@ def main() -> None:
 
 def bench(kind: str, patients: int, folder: Path, options: Options) -> None:
     """Load one corpus, then measure every shape with and without the rules."""
-    with _database(kind, folder) as url:
+    with database_of(kind, folder) as url:
         house, plain = House(url), House(url, auth="off", policy="off")
         started = time.perf_counter()
         count = bulk.fill(house.database, patients)
@@ -77,7 +77,7 @@ def bench(kind: str, patients: int, folder: Path, options: Options) -> None:
                     continue
                 figures = measure(shape, server, patients, options.times)
                 _say(_line(shape, figures))
-                _keep(options.plans / f"{kind}-{patients}-{name.replace(' ', '-')}", shape, figures)
+                keep(options.plans / f"{kind}-{patients}-{name.replace(' ', '-')}", shape, figures)
         house.close()
         plain.close()
 
@@ -131,7 +131,7 @@ def _line(shape: Shape, figures: Figures) -> str:
     return f"{shape.name:<28}" + "".join(f"{cell:>10}" for cell in cells)
 
 
-def _keep(folder: Path, shape: Shape, figures: Figures) -> None:
+def keep(folder: Path, shape: Shape, figures: Figures) -> None:
     """The plans, one file a shape."""
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() else "-" for c in shape.name)
@@ -140,7 +140,8 @@ def _keep(folder: Path, shape: Shape, figures: Figures) -> None:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def database_of(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database of one kind."""
     if kind == "sqlite":
         yield f"sqlite:///{folder}/bench.db"
         return

@@ -52,7 +52,7 @@ SHAPES = (
     Shape("chain: identifier", "Observation", lambda a: [("patient.identifier", a.ins)]),
     Shape("chain: name", "Observation", lambda a: [("patient.family", a.family.lower())]),
     Shape("chain + code", "Observation", lambda a: [
-        ("code", f"{RARE}|{a.rare}"), ("patient.family", a.family[:4].lower())]),
+        ("code", f"{RARE}|{a.rare}"), ("patient.family", a.family[:6].lower())]),
     Shape("_has", "Patient", lambda a: [
         ("_has:Observation:patient:code", f"{RARE}|{a.rare}")], late=True),
     Shape("_include + _revinclude", "Encounter", lambda a: [

@@ -151,8 +151,8 @@ def _keys_of_family(
             refuse_value(f"{parameter.code}:{way}", value)
     codes = family(system, code, way)
     if codes is None:
-        name = f"{parameter.code}:{way}"
-        text = f"`{name}` is not supported for `{value[:100]}`: no hierarchy of its codes is known"
+        of = f"`{parameter.code}` of `{value[:100]}`, whose system has no hierarchy known here"
+        text = f"`:{way}` is not supported for {of}"
         raise BadRequest(text, code="not-supported")
     for one in codes:
         yield key(parameter.number, "coding", system, one)

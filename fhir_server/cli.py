@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -204,7 +205,7 @@ def explain(bearer: str, document: str) -> None:
         fail(problem.text)
 
 
-PAUSE = 900  # seconds between two passes
+PAUSE, PATIENCE = 900, 300.0  # seconds between two passes, and for a statement of one
 
 
 @main.command()
@@ -222,7 +223,8 @@ def jobs(once: bool, now: str) -> None:
     if known.policy == "off":
         fail("FHIR_POLICY=off: no record has a life")
     try:
-        services, at = services_of(known), milliseconds(now) if now else 0
+        at = milliseconds(now) if now else 0
+        services = services_of(replace(known, timeout=PATIENCE))
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
     except ValueError:

@@ -31,6 +31,7 @@ from fhir_server.storage.engine import StorageBusy, StorageConflict
 from fhir_server.storage.keeping import SERVER, Keeping
 from fhir_server.storage.notices import FOR_FEW, FOR_FEW_AND_NO_REPRESENTATIVE
 from fhir_server.storage.opened import Moment
+from fhir_server.storage.purge import write_over
 
 log = logging.getLogger("fhir_server")
 
@@ -62,7 +63,8 @@ def run(services: Services, now: int) -> Report:
 
     def is_ours() -> bool:
         real = services.clock()
-        return take_lease(session, me, now=real, until=real + LEASE)
+        with session.transaction():
+            return take_lease(session, me, now=real, until=real + LEASE)
 
     if not is_ours():
         report.busy = True
@@ -73,6 +75,8 @@ def run(services: Services, now: int) -> Report:
             for due in batch:
                 _do(services, now, due, report)
             last = batch[-1]
+        if report.done[life.PURGE]:
+            write_over(session)
     finally:
         end_lease(session, me)
     return report
@@ -118,9 +122,11 @@ def close_record(kept: Keeping, due: Waiting) -> bool:
     patient = kept.patient(due.record)
     if patient is None or not life.is_suspended(patient[1]):
         return False
-    if any(life.objects(consent) for _, consent in kept.consents(due.record)):
-        return False
     version, content = patient
+    since = life.suspended_at(content) or 0
+    said = (at for at, consent in kept.consents(due.record) if life.objects(consent))
+    if any(objection.updated >= since for objection in said):
+        return False
     rest = [e for e in content.get("extension", ()) if e.get("url") not in (SUSPENSION, CLOSING)]
     today = {"url": life.CLOSING_DATE, "valueDate": civil_date(kept.moment.now)}
     closing = {"url": CLOSING, "extension": [today]}

@@ -11,7 +11,7 @@ that comes twice the first counts.
 from calendar import monthrange
 from datetime import date
 
-from fhir_server.fhir.dates import interval
+from fhir_server.fhir.dates import LATEST, interval
 
 HOUR, DAY = 3_600_000, 86_400_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -65,24 +65,34 @@ def begins(text: str) -> int:
 
 def civil_date(at: int) -> str:
     """The day in Paris, `2026-11-24`."""
-    return date.fromordinal(_EPOCH + _wall(at) // DAY).isoformat()
+    return _date(_wall(at) // DAY).isoformat()
 
 
 def civil_time(at: int) -> str:
     """Day and hour in Paris in French, `24/11/2026 à 13:00`."""
     day, rest = divmod(_wall(at), DAY)
-    year, month, number = date.fromordinal(_EPOCH + day).isoformat().split("-")
+    year, month, number = _date(day).isoformat().split("-")
     return f"{number}/{month}/{year} à {rest // HOUR:02}:{rest % HOUR // 60_000:02}"
 
 
 def after(at: int, *, days: int = 0, months: int = 0) -> int:
-    """The instant that many civil days or months later, at the same hour in Paris."""
+    """The instant that many civil days or months later, at the same hour in Paris; LATEST beyond
+    the year 9998.
+    """
     day, rest = divmod(_wall(at), DAY)
-    began = date.fromordinal(_EPOCH + day)
+    began = _date(day)
     year, month = divmod(began.year * 12 + began.month - 1 + months, 12)
+    if year > 9998:
+        return LATEST
     last = monthrange(year, month + 1)[1]
     ends = date(year, month + 1, min(began.day, last)).toordinal() + days - _EPOCH
     return _instant(ends * DAY + rest)
+
+
+def _date(day: int) -> date:
+    """The date so many days after the first of January 1970, at the ends of the calendar its ends.
+    """
+    return date.fromordinal(min(max(_EPOCH + day, date.min.toordinal()), date.max.toordinal()))
 
 
 def _wall(at: int) -> int:
@@ -101,7 +111,7 @@ def _offset(at: int) -> int:
 
     Directive 2000/84/EC, so since 1996; records are younger. No table of the system is needed.
     """
-    year = date.fromordinal(_EPOCH + at // DAY).year
+    year = _date(at // DAY).year
     return 2 * HOUR if _last_sunday(year, 3) <= at < _last_sunday(year, 10) else HOUR
 
 

@@ -47,7 +47,7 @@ def due(resource: Resource, now: int) -> Iterator[Due]:
 
 def _of_record(patient: Resource, now: int) -> Iterator[Due]:
     if is_suspended(patient):
-        yield Due(CLOSE, clocks.objection_ends(_since(patient, SUSPENSION) or now))
+        yield Due(CLOSE, clocks.objection_ends(suspended_at(patient) or now))
     elif record_state(patient) in ("closed", "deceased"):
         ends = clocks.archive_ends(closed_at(patient) or now)
         asked = deletion_asked(patient)
@@ -58,6 +58,11 @@ def is_suspended(patient: Resource) -> bool:
     """Whether the operator has shut an open record and announced its closing (R017)."""
     alive = record_state({name: patient[name] for name in patient if name != "extension"})
     return alive == "open" and extension(patient, SUSPENSION) is not None
+
+
+def suspended_at(patient: Resource) -> int | None:
+    """Since when, as the operator says (ms)."""
+    return _since(patient, SUSPENSION)
 
 
 def deletion_asked(patient: Resource) -> int | None:

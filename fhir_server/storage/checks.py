@@ -18,7 +18,7 @@ from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, r
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index
 from fhir_server.storage.about import SPEAKS, facts_about
-from fhir_server.storage.content import byte_addresses, local
+from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
 from fhir_server.storage.read import facts_of, referring
@@ -182,7 +182,11 @@ class Checking(Repository):
             self._check_references(resource, id_, before)
 
     def _check_consent(self, consent: Mapping[str, Any], record: int) -> None:
-        """A denial must name somebody we recognise, and never the attending doctor (R041)."""
+        """A denial must name somebody we recognise, and never the attending doctor (R041); an
+        objection is to what has been announced.
+        """
+        if life.objects(consent) and self.subject.actor != "operator":
+            self._check_announced(record)
         denies = CONSENT_KINDS.get(consent_type(consent), ("", ""))[1] == "deny"
         if not denies or consent.get("status") != "active":
             return
@@ -203,6 +207,16 @@ class Checking(Repository):
                     rule="R041",
                     record=record,
                 )
+
+    def _check_announced(self, record: int) -> None:
+        """Forbidden where neither an opening nor a closing lies before the holder (R012, R017)."""
+        rows = self.session.rows(
+            "SELECT k.state, d.body FROM record k JOIN resource d ON d.type = 'Patient'"
+            " AND d.id = k.patient WHERE k.number = :record",
+            {"record": record},
+        )
+        if not any(state == "before" or life.is_suspended(content_of(b)) for state, b in rows):
+            raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
 
     def is_attending(self, record: int, actor: str) -> bool:
         rows = self.session.rows(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fhir_server.fhir.dates import EARLIEST
 from fhir_server.policy.life import Due
 from fhir_server.storage.engine import Session
 
@@ -24,7 +25,7 @@ class Waiting:
         return type_, id_
 
 
-BEGINNING = Waiting(0, "", "", 0)
+BEGINNING = Waiting(EARLIEST, "", "", 0)
 
 
 def set_due(session: Session, source: str, record: int, dues: Iterable[Due]) -> None:

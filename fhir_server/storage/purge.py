@@ -46,6 +46,14 @@ def purge(session: Session, record: int, words: tuple[str, ...]) -> None:
         _forget(session, id_)
 
 
+def write_over(session: Session) -> None:
+    """After destructions: SQLite keeps what it deleted in its log until that is written back.
+    PostgreSQL's pages are written over after a VACUUM, its own or the operator's.
+    """
+    if not session.database.postgres:
+        session.rows("PRAGMA wal_checkpoint(TRUNCATE)", {})
+
+
 def _asked(session: Session, word: str) -> list[str]:
     """The ids of notes in no record that hold this word."""
     found = "position(:word IN note)" if session.database.postgres else "instr(note, :word)"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.fhir.dates import instant, milliseconds
+from fhir_server.fhir.dates import LATEST, instant, milliseconds
 from fhir_server.policy import clocks
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -130,3 +130,11 @@ def test_the_clocks_of_paris_are_those_of_the_time_zone_database(moment: int) ->
     there = datetime.fromtimestamp(moment // 1000, UTC).astimezone(PARIS)
     assert clocks.civil_date(moment) == there.date().isoformat()
     assert clocks.civil_time(moment).endswith(there.strftime("%H:%M"))
+
+
+@pytest.mark.parametrize("text", ["0001", "0001-01-01T00:00:00+14:00", "9999", "9999-12-31"])
+def test_no_date_is_too_far_for_a_clock(text: str) -> None:
+    began = clocks.begins(text)
+    for clock in (clocks.release, clocks.archive_ends, clocks.objection_ends):
+        assert clock(began) > began or clock(began) == LATEST
+    assert clocks.civil_date(began) and clocks.civil_time(began)

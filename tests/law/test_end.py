@@ -4,6 +4,7 @@ Design, `domain.md` 1.4 (R020, R022, R023) and 1.6.
 """
 
 from fhir_server.policy.life import EARLY_DELETION
+from fhir_server.policy.relations import CLOSING
 from fhir_server.storage.purge import KEPT, OF_A_RECORD, ONLY_SQLITE
 from tests.house import ANNE, CNAM, LUCIEN, NINA, PAUL, House
 from tests.law.timed import (
@@ -18,6 +19,7 @@ from tests.law.timed import (
     rule_of,
     state,
     tables,
+    unopened,
     wait,
 )
 from tests.people import stored
@@ -165,4 +167,14 @@ def test_R023_a_death_closes_the_record_and_its_archive_begins(record: Record) -
     assert state(record) == "deceased"
     wait(record.house, months=2)
     jobs(record.house)
+    assert state(record) == "none"
+
+
+def test_R022_a_record_that_was_closed_long_ago_elsewhere_has_had_its_ten_years(
+    house: House,
+) -> None:
+    dated = {"url": CLOSING, "extension": [{"url": "dateFermeture", "valueDate": "1969-12-01"}]}
+    record = unopened(house, extension=[dated])
+    assert state(record) == "closed"
+    jobs(house)
     assert state(record) == "none"

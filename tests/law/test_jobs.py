@@ -4,6 +4,7 @@ Design, `domain.md` 1.6: evaluated at read time and by a job.
 """
 
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -230,6 +231,13 @@ def test_without_policy_there_is_nothing_to_do(plain: House) -> None:
     assert result.stderr == "fhir-server: FHIR_POLICY=off: no record has a life\n"
 
 
+def files(house: House) -> list[Path]:
+    """Those of a SQLite database."""
+    name = house.database.engine.url.database or ""
+    found = [] if house.database.postgres else [Path(name), Path(f"{name}-wal")]
+    return [path for path in found if path.exists()]
+
+
 def test_the_bytes_of_a_destroyed_document_are_nowhere(record: Record) -> None:
     text = "coelacanthe"
     attachment = {"contentType": "text/plain", "data": b64encode(text.encode()).decode()}
@@ -240,3 +248,5 @@ def test_the_bytes_of_a_destroyed_document_are_nowhere(record: Record) -> None:
     jobs(record.house)
     assert holding(record.house, text) == set()
     assert record.find(PAUL).status == 200  # like a patient who never was
+    for path in files(record.house):
+        assert text.encode() not in path.read_bytes()

@@ -218,3 +218,21 @@ def test_R017_the_holder_does_not_lift_it_and_no_professional_suspends(record: R
     assert patch(record, record.holder, ("remove", "/extension", None)) == 403
     assert reopen(record, record.holder) == 200  # it says so already
     assert state(record) == "closed"
+
+
+def test_R017_an_objection_to_an_earlier_suspension_is_none_to_the_next(record: Record) -> None:
+    suspended(record)
+    stored(record.house.post("Consent", record.holder, existence(record, "rejected")))
+    assert patch(record, CNAM, ("remove", "/extension", None)) == 200
+    wait(record.house, days=10)
+    suspended(record)
+    wait(record.house, days=43)
+    jobs(record.house)
+    assert record.house.get(f"Patient/{record.id}", record.holder).json["active"] is False
+
+
+def test_R012_there_is_no_objection_where_nothing_is_announced(record: Record) -> None:
+    objection = existence(record, "rejected")
+    assert record.house.post("Consent", record.holder, objection).status == 403
+    record.closed()
+    assert record.house.post("Consent", record.holder, objection).status == 403

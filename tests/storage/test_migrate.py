@@ -10,7 +10,10 @@ from fhir_server.storage.engine import Database
 from tests.stores import create, update, versions, writing
 
 # What each revision after the first has brought: indexes by table, and tables.
-BROUGHT = {"0002": {"resource": {"resource_time"}, "history": {"history_updated", "history_time"}}}
+BROUGHT = {
+    "0002": {"resource": {"resource_time"}, "history": {"history_updated", "history_time"}},
+    "0003": {"trail": {"trail_nobody"}},
+}
 TABLES = {"0003": {"due": {"due_at", "due_record"}, "lease": set[str]()}}
 
 

@@ -30,6 +30,11 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=False),
     )
     op.execute("INSERT INTO lease (name, holder, until) VALUES ('jobs', '', 0)")
+    # What stands in no record is looked through when one is destroyed.
+    nobody = sa.text("record = 0")
+    op.create_index(
+        "trail_nobody", "trail", ["id"], sqlite_where=nobody, postgresql_where=nobody
+    )
     hidden = "FROM resource d WHERE d.type = 'DocumentReference' AND d.veiled_until > 0"
     fill = "INSERT INTO due (source, kind, record, at) SELECT 'DocumentReference/' || d.id, "
     op.execute(f"{fill}'release', d.record, d.veiled_until {hidden} AND NOT d.deleted")

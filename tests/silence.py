@@ -306,8 +306,8 @@ class Still(House):
         """Nothing but the schema and its own rows is left."""
         session = self.database.session()
         tables = (
-            "resource", "history", "relation", "trail", "string", "moment", "number", "reference",
-            "token",
+            "due", "resource", "history", "relation", "trail", "string", "moment", "number",
+            "reference", "token",
         )  # fmt: skip
         with session.transaction():
             for table in (*tables, *(() if self.database.postgres else ("key",))):

@@ -12,7 +12,7 @@ from fhir_server.auth.token import Verifier
 from fhir_server.policy.rules import DMP_2022
 from fhir_server.serve import Services
 from fhir_server.settings import Settings, SettingsError, read
-from fhir_server.storage import schema
+from fhir_server.storage import parameters, schema
 from fhir_server.storage.engine import Database
 from fhir_server.storage.opened import House
 from fhir_server.storage.secrets import cursor_key
@@ -57,6 +57,7 @@ def services_of(settings: Settings) -> Services:
         raise SettingsError(f"FHIR_POLICY: `{settings.policy}` is not offered yet")
     database = Database(settings.database_url, timeout=settings.timeout)
     schema.check(database)
+    parameters.load(database.session())
     verifier = None
     if settings.auth == "required":
         keys = NoKeys() if settings.jwks is None else Keys(settings.jwks)

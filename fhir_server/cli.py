@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, load, token, explain, jobs.
+"""The command line: serve, migrate, load, reindex, token, explain, jobs.
 
 Every command has `--help`, an exit status, and errors in one line.
 """
@@ -57,12 +57,23 @@ def serve(host: str, port: int, workers: int) -> None:
     known = settings()
     try:
         known.check_serving(host)
-        schema.check(Database(known.database_url))
+        schema.check(database := Database(known.database_url))
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
+    warn_of_reindex(known, database)
     if known.auth == "off":
         click.echo("FHIR_AUTH=off: whoever reaches this address may read and write all", err=True)
     listen(host, port, workers)
+
+
+def warn_of_reindex(known: Settings, database: Database) -> None:
+    """One line when not everything is indexed by the parameters there are."""
+    from fhir_server.storage.reindex import progress
+
+    with closing(database):
+        if not progress(database.session(), guarded=known.policy != "off").finished:
+            click.echo("a reindex is due, run `fhir-server reindex`: until then it is not searched"
+                       " by parameters that are new or changed", err=True)  # fmt: skip
 
 
 def listen(host: str, port: int, workers: int) -> NoReturn:
@@ -80,13 +91,15 @@ def listen(host: str, port: int, workers: int) -> NoReturn:
 @main.command()
 def migrate() -> None:
     """Create or upgrade the database schema."""
+    known = settings()
     try:
         from fhir_server.storage.migrate import upgrade
 
-        revision = upgrade(Database(settings().database_url))
+        revision = upgrade(database := Database(known.database_url))
     except schema.SchemaError as problem:
         fail(problem)
     click.echo(f"the schema is at {revision}")
+    warn_of_reindex(known, database)
 
 
 @main.command()
@@ -103,6 +116,21 @@ def load(paths: tuple[Path, ...]) -> None:
     with closing(services.database):
         refused = load_files(paths, services, click.echo)
     sys.exit(1 if refused else 0)
+
+
+@main.command()
+def reindex() -> None:
+    """Index what is stored by the parameters there are now; may be interrupted and begun again."""
+    from fhir_server.app import services_of
+    from fhir_server.reindex import reindex_all
+
+    try:
+        services = services_of(settings())
+    except (SettingsError, schema.SchemaError) as problem:
+        fail(problem)
+    with closing(services.database):
+        finished = reindex_all(services, click.echo)
+    sys.exit(0 if finished else 1)
 
 
 def _coded(_: object, __: object, values: tuple[str, ...]) -> tuple[Coded, ...]:

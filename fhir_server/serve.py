@@ -141,7 +141,8 @@ def _answer(
     )
     with _open(visit, trace) as stored, stored.session.limited():
         stored.check_age()
-        if route.interaction in IN_ONE_STATEMENT:
+        in_steps = route.operation is not None and route.operation.in_steps
+        if in_steps or route.interaction in IN_ONE_STATEMENT:
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))
         with stored.session.transaction():
             return perform(call, stored, route, context, lambda c, r: _admit(visit, c, r))

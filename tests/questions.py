@@ -86,6 +86,7 @@ def searches(script: Script) -> Iterator[str]:
         "item:DocumentReference.relatesto.status=superseded",
     ):  # fmt: skip
         yield f"List?{query}"
+    yield from of_the_operator(script)
     yield from histories(script)
     yield from includes(script)
     yield from lists(script)
@@ -101,6 +102,25 @@ def searches(script: Script) -> Iterator[str]:
         "DocumentReference?_has:DocumentReference:relatesto:status=current",
         "Patient?_has:List:patient:item:missing=false", "?_has:List:patient:status=current",
         "List?patient._has:DocumentReference:patient:status=superseded",
+    ):  # fmt: skip
+        yield query
+
+
+def of_the_operator(script: Script) -> Iterator[str]:
+    """By parameters that are stored as SearchParameter resources."""
+    for record in script.records:
+        yield f"DocumentReference?holder={record}&_sort=-said&_count=2"
+        yield f"Patient?_id={record}&_revinclude=DocumentReference:holder"
+        yield f"List?holder=Patient/{record}&_include=List:listed"
+        yield f"Patient?_id={record}&_has:DocumentReference:holder:label={MASKED}"
+    for query in (
+        f"DocumentReference?label={MASKED}", f"DocumentReference?label:not={MASKED}",
+        "DocumentReference?said:contains=e", "DocumentReference?said:missing=true&_count=0",
+        "DocumentReference?holder._has:DocumentReference:holder:master=urn:ietf:rfc:3986|",
+        "List?listed:missing=false", f"List?holder._has:DocumentReference:holder:label={MASKED}",
+        f"List?listed:DocumentReference.label={MASKED}",
+        f"List?item:DocumentReference.label={MASKED}",
+        "List?item.said=lettre", f"Practitioner?_has:DocumentReference:author:label={MASKED}",
     ):  # fmt: skip
         yield query
 
@@ -155,6 +175,9 @@ def ways_to(document: Document) -> Iterator[str]:
     id_, address = document.id_, f"DocumentReference/{document.id_}"
     yield f"DocumentReference?identifier={URI}|{document.unique}"
     yield f"DocumentReference?_id={id_}"
+    yield f"DocumentReference?master={URI}|{document.unique}"
+    yield f"List?item:DocumentReference.master={document.unique}"
+    yield f"List?listed={address}"
     yield f"Binary?_id={document.binary}"
     yield f"List?item={address}"
     yield f"List?item={id_}"

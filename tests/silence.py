@@ -32,6 +32,13 @@ Json = dict[str, Any]
 LEVEL, URI = min(CONFIDENTIALITY), "urn:ietf:rfc:3986"
 KINDS = ("11488-4", "11490-0", "EXPPAT_1")
 WORDS = ("bilan", "lettre", "suivi")
+PARAMETERS = (
+    ("holder", "reference", "DocumentReference.subject | List.subject"),
+    ("label", "token", "DocumentReference.securityLabel"),
+    ("master", "token", "DocumentReference.masterIdentifier"),
+    ("said", "string", "DocumentReference.description"),
+    ("listed", "reference", "List.entry.item"),
+)
 
 
 def ident(step: int, n: int) -> str:
@@ -124,6 +131,7 @@ class Script:
         self.practitioner = self.add(CNAM, "Practitioner", {
             "resourceType": "Practitioner", "identifier": [logical(ANNE)["identifier"]],
         })
+        self.parameters()
         for n in range(self.random.randrange(7, 10)):
             self.random.choice((self.publish, self.publish, self.submit))(n)
         for document in list(self.documents):
@@ -131,6 +139,17 @@ class Script:
         for _ in range(3):
             self.folder()
         self.agree()
+
+    def parameters(self) -> None:
+        """Search parameters of the operator's, of which the last would tell and is refused."""
+        for code, type_, expression in PARAMETERS:
+            bases = [part.split(".")[0] for part in expression.split(" | ")]
+            self.add(CNAM, "SearchParameter", {
+                "resourceType": "SearchParameter", "url": f"http://a.example/{code}", "name": code,
+                "status": "active", "description": code, "code": code, "type": type_,
+                "base": bases, "expression": expression,
+            })  # fmt: skip
+        self.add(CNAM, "$reindex", None)
 
     def add(self, who: Person, path: str, body: Any, *more: str, method: str = "POST",
             media: str = "application/fhir+json") -> str:

@@ -10,6 +10,7 @@ from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query
+from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.storage.engine import Database
 from fhir_server.storage.history import Wanted
 from fhir_server.storage.opened import House, Moment
@@ -56,8 +57,8 @@ def versions(stored: Writing, type_: str, id_: str) -> list[Version]:
     return stored.history(Wanted(type_, id_, count=1000, asked=asked)).versions
 
 
-def query(type_: str, *pairs: tuple[str, str]) -> Query:
-    return parse(type_, pairs, base=BASE, now=NOW, page_size=20, max_page=500)
+def query(type_: str, *pairs: tuple[str, str], offer: Offer = DEFINED) -> Query:
+    return parse(type_, pairs, base=BASE, now=NOW, page_size=20, max_page=500, offer=offer)
 
 
 def total(database: Database, type_: str, *pairs: tuple[str, str]) -> int:

@@ -65,6 +65,8 @@ METHODS = {
         "check_age", "create", "create_about", "create_bytes", "decision", "delete", "permit",
         "revive", "standing", "update",
     ),
+    # What it tells is of definitions, which are shared.
+    "of definitions": ("reindex",),
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -24,7 +25,7 @@ from tests.documents import cda
 from tests.house import BASE, INS, LUCIEN_INS, PS, STRUCTURE
 from tests.people import patient
 
-COMMANDS = ("serve", "migrate", "load", "token", "explain", "jobs")
+COMMANDS = ("serve", "migrate", "load", "reindex", "token", "explain", "jobs")
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def test_the_help_names_every_command() -> None:
         ("serve",),
         ("migrate",),
         ("load", "x.json"),
+        ("reindex",),
         ("token", "--actor", "operator"),
         ("explain", "--token", "a.b.c", "--document", "1"),
         ("jobs", "--once"),
@@ -111,7 +113,9 @@ def test_serve_without_tokens_stays_on_this_machine(migrated: dict[str, str]) ->
     assert error(result).startswith("FHIR_AUTH: `off` is accepted on loopback addresses only")
 
 
-@pytest.mark.parametrize("command", [("serve",), ("load", "x.json")], ids=["serve", "load"])
+@pytest.mark.parametrize(
+    "command", [("serve",), ("load", "x.json"), ("reindex",)], ids=["serve", "load", "reindex"]
+)
 def test_a_database_without_schema_is_refused(
     environment: dict[str, str], command: tuple[str, ...]
 ) -> None:
@@ -136,6 +140,38 @@ def test_a_database_out_of_reach_is_told_in_one_line(environment: dict[str, str]
 def test_migrating_twice_is_as_good_as_once(migrated: dict[str, str]) -> None:
     result = run(migrated, "migrate")
     assert (result.exit_code, result.output.startswith("the schema is at ")) == (0, True)
+
+
+# reindex.
+
+
+def parameter(**more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "SearchParameter", "id": "births", "url": "http://a.example/births",
+        "name": "births", "status": "active", "description": "x", "code": "births",
+        "base": ["Patient"], "type": "number", "expression": "Patient.multipleBirth.as(integer)",
+    } | more  # fmt: skip
+
+
+def test_it_indexes_by_what_is_stored_and_says_so(migrated: dict[str, str]) -> None:
+    for one in (parameter(), patient() | {"id": "p"}):
+        Path("x.json").write_text(json.dumps(one))
+        assert run(migrated, "load", "x.json").exit_code == 0
+    warned = run(migrated, "migrate")
+    assert "a reindex is due, run `fhir-server reindex`" in warned.stderr
+    result = run(migrated, "reindex")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output.splitlines() == [
+        "everything is indexed: 1 of 1 resources walked", "SearchParameter/births births: active",
+    ]  # fmt: skip
+    assert run(migrated, "migrate").stderr == ""
+
+
+def test_it_says_why_something_is_not_searched_by(migrated: dict[str, str]) -> None:
+    Path("x.json").write_text(json.dumps(parameter(expression="Patient.nonsense")))
+    assert run(migrated, "load", "x.json").exit_code == 0
+    said = run(migrated, "reindex").output
+    assert "SearchParameter/births births: refused: `Patient` has no `nonsense`" in said
 
 
 # load.

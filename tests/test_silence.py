@@ -156,7 +156,7 @@ def raw_number(session: Session, rows: Rows, *more: Any) -> Found:
     return replace(find_across(session, rows, *more), total=total)
 
 
-def no_mention(type_: str, pairs: Any, *, base: str) -> frozenset[Any]:
+def no_mention(type_: str, pairs: Any, **more: Any) -> frozenset[Any]:
     """A search may mention what is hidden."""
     return frozenset()
 

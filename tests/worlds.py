@@ -116,7 +116,7 @@ class World:
             method="DELETE" if deleted else "POST", facts=facts,
         )
         index = NO_INDEX if deleted else extract(resource, base=BASE)
-        assert write.insert(self.session, new, index) is not None
+        assert write.insert(self.session, new, index, base=BASE) is not None
         if record > SHARED:
             authors = [Relation(owner, "author") for owner in facts.owners]
             write.add_authors(self.session, record, authors)

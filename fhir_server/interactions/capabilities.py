@@ -26,6 +26,7 @@ from fhir_server.search.mentions import WORDS
 from fhir_server.search.parameters import COLUMNS
 from fhir_server.search.registry import NOTHING_STORED, Offer, Registry
 from fhir_server.settings import Settings
+from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
 # The day this statement's content last changed; R4 wants a date.
@@ -41,12 +42,12 @@ TRIAL_USE = frozenset({
 Json = dict[str, Any]
 
 
-def capabilities(call: Call, context: Context) -> Reply:
+def capabilities(call: Call, stored: Writing, context: Context) -> Reply:
     """200 with its ETag, which changes with the content; 304 when that is known already."""
     mode = call.parameter("mode") or "full"
     if mode not in MODES:
         raise BadRequest(f"`{mode[:100]}` is no mode: {', '.join(MODES)}", code="value")
-    text = statement(context.settings, mode)
+    text = statement(context.settings, mode, stored.offer.now())
     etag = _tag(text)
     known = call.header("if-none-match")
     if known and {etag, "*"} & set(versions(known, "If-None-Match")):

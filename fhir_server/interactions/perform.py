@@ -70,7 +70,7 @@ def perform(
             lambda: transaction.bundle_of_requests(call, stored, context, SINGLE, admit),
         )
     if route.interaction == "capabilities":
-        return cut(call, route, lambda: capabilities.capabilities(call, context))
+        return cut(call, route, lambda: capabilities.capabilities(call, stored, context))
     reply = SINGLE[route.interaction](call, stored, route, context)
     stored.settle()
     return reply

@@ -99,13 +99,14 @@ def read_query(
             page_size=settings.page_size,
             max_page=settings.max_page,
             strict=prefer(call).get("handling") == "strict",
+            offer=stored.offer,
         )
 
     if not stored.scope.everything and (name := telling(type_, pairs)):
         raise BadRequest(f"`{name[:100]}` is not offered for `{type_}`", code="not-supported")
     query, wanted = read(pairs), frozenset[tuple[str, str]]()
     if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
-        wanted = mentioned(type_, pairs, base=context.base)
+        wanted = mentioned(type_, pairs, base=context.base, offer=stored.offer)
     if any(last(name) == LIST for name, _ in query.used) and not grants(
         context.subject, "List", "r"
     ):
@@ -113,7 +114,8 @@ def read_query(
     hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
     if not hidden:
         return query
-    return replace(query, where=read(without(type_, pairs, hidden, base=context.base)).where)
+    seen = without(type_, pairs, hidden, base=context.base, offer=stored.offer)
+    return replace(query, where=read(seen).where)
 
 
 def named_by(call: Call, type_: str, context: Context) -> Named:

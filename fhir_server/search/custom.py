@@ -107,17 +107,19 @@ def types_of(definition: SearchParameter) -> tuple[str, ...]:
 
 
 def judged(resources: Iterable[Resource], *, guarded: bool) -> list[Judged]:
-    """Each of them that is active, in their order; of two with one code the first holds. `guarded`:
-    those that read what may be left out for their reader are refused.
+    """Each of them that is active, composites last; of two with one code the first holds.
+    `guarded`: those that read what may be left out for their reader are refused.
     """
-    active = [resource for resource in resources if is_active(resource)]
-    by_url = {definition.url: definition for definition in map(definition_of, active)}
+    # What a composite is made of comes before it.
+    active = sorted(filter(is_active, resources), key=lambda one: one.get("type") == "composite")
+    by_url: dict[str, SearchParameter] = {}
     taken: dict[tuple[str, str], str] = {}
     found = []
     for resource in active:
         id_, code = str(resource.get("id", "")), str(resource.get("code", ""))
+        definition = definition_of(resource)
         try:
-            made = parameters_of(definition_of(resource), by_url)
+            made = parameters_of(definition, by_url)
             if guarded and any(parameter.telling for parameter in made):
                 raise ValueError("it would find entries that are left out for who may not see them")
             for parameter in made:
@@ -130,6 +132,7 @@ def judged(resources: Iterable[Resource], *, guarded: bool) -> list[Judged]:
             found.append(Judged(id_, code, reason=str(problem)))
             continue
         taken |= {(parameter.resource, code): f"SearchParameter/{id_}" for parameter in made}
+        by_url[definition.url] = definition
         found.append(Judged(id_, code, made))
     return found
 

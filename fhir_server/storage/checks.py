@@ -6,6 +6,7 @@ that does not exist.
 """
 
 from hashlib import blake2b
+from time import monotonic
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
@@ -16,16 +17,18 @@ from fhir_server.policy.clocks import release
 from fhir_server.policy.labels import label_problem, labels, owners_of
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
-from fhir_server.search.extract import Index
+from fhir_server.search.extract import Index, extract
+from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
 from fhir_server.storage.read import facts_of, referring
+from fhir_server.storage.reindex import Progress, progress, run
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
-from fhir_server.storage.write import Facts
+from fhir_server.storage.write import Facts, New
 
 # To whom the existence of a record is no secret (contract 7, Status).
 KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
@@ -39,6 +42,24 @@ class Checking(Repository):
     """
 
     enforce: bool = True
+
+    def _index(self, resource: Mapping[str, Any]) -> Index:
+        return extract(resource, base=self.house.base, registry=self.session.registry)
+
+    def _derive_parameter(self, new: New, resource: Mapping[str, Any]) -> None:
+        """Nobody searches by a SearchParameter that was changed, or deleted (no content)."""
+        if new.type_ == "SearchParameter" and new.version > 1:
+            parameters.retire(self.session, new.id_, resource)
+
+    def reindex(self, seconds: float) -> Progress:
+        """Index what is stored by the parameters there are now, for so long; how far it is then.
+        With 0 it only tells.
+        """
+        guarded = self.house.rules is not None
+        if not seconds:
+            return progress(self.session, guarded=guarded)
+        until = monotonic() + seconds
+        return run(self.session, base=self.house.base, guarded=guarded, until=until)
 
     def facts_of(self, current: Version) -> Facts:
         owners, masked, veiled_until, secret = facts_of(self.session, current.type_, current.id_)

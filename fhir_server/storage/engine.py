@@ -17,12 +17,12 @@ from typing import IO, Any, Iterator, Mapping, Sequence
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
+from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.storage.postgres import Contended, Statements, TooSlow, first_row, rows_of
 
 Params = Mapping[str, Any]
 Row = Sequence[Any]
 Parted = tuple[Row, list[Row]]
-
 
 STEPS = 20_000  # of SQLite's machine, about a millisecond: how often it looks at the time
 
@@ -44,6 +44,7 @@ class Session:
         self.driver: Any = self.fairy.driver_connection
         self.open = self.begun = False
         self.until = math.inf  # by the monotonic clock
+        self.registry = database.registry  # as this thread last heard: `storage.parameters`
         self.lock = open(database.lock_path, "w") if database.lock_path else None
 
     def rows(self, sql: str, params: Params) -> list[Row]:
@@ -325,6 +326,7 @@ class Database:
         if self.dialect not in ("sqlite", "postgresql"):
             raise ValueError(f"only SQLite and PostgreSQL are supported, not `{self.dialect}`")
         self.timeout = timeout
+        self.registry: Registry = NOTHING_STORED  # what a new session begins with
         name = self.engine.url.database if self.dialect == "sqlite" else None
         self.lock_path = Path(f"{name}.lock") if name and name != ":memory:" else None
         self._local = threading.local()

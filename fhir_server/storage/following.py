@@ -31,6 +31,7 @@ class Following(Checking):
 
     def _derive(self, resource: Mapping[str, Any], new: New) -> None:
         """Relations, state and facts that this content says, in the same transaction."""
+        self._derive_parameter(new, resource)
         if new.type_ in ("Patient", "CareTeam", "Consent"):
             self.standings.clear()
             found = relations_of(resource, who(self.session, resource, base=self.house.base))

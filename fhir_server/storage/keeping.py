@@ -11,7 +11,6 @@ from typing import Any
 from fhir_server.audit.note import note_of
 from fhir_server.fhir.outcome import Conflict
 from fhir_server.policy.subject import Subject
-from fhir_server.search.extract import extract
 from fhir_server.storage import write
 from fhir_server.storage.content import content_of
 from fhir_server.storage.notices import FOR_FEW, tell
@@ -62,8 +61,8 @@ class Keeping(Writing):
             Draft(dict(resource)), current.id_, current.version + 1, "PATCH", current.record,
             self._facts(resource, facts.owners, facts.veiled_until or None),
         )  # fmt: skip
-        index = extract(resource, base=self.house.base)
-        if not write.replace(self.session, current.pk, new, index):
+        index = self._index(resource)
+        if not write.replace(self.session, current.pk, new, index, base=self.house.base):
             raise Conflict(f"`{current.address}` was changed by another writer")
         self._derive(resource, new)
 

@@ -55,7 +55,8 @@ def tell(
         )
         body = write_json(resource)
         new = New(record, "Communication", id_, 1, now, "POST", body, facts=facts)
-        told |= write.insert(session, new, extract(resource, base=base)) is not None
+        index = extract(resource, base=base, registry=session.registry)
+        told |= write.insert(session, new, index, base=base) is not None
     return told
 
 

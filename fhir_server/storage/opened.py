@@ -19,7 +19,8 @@ from fhir_server.policy.rule import NOTICE, RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
-from fhir_server.storage import read, trail
+from fhir_server.search.registry import Offer
+from fhir_server.storage import parameters, read, trail
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
 from fhir_server.storage.notices import tell
@@ -71,6 +72,14 @@ class Opened:
     authors: set[tuple[int, str]] = field(default_factory=set)
     # Deleted in this request: at its end nothing may refer to them.
     deleted: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        # The search parameters of this request.
+        self.offer = Offer(
+            self.session.registry,
+            lambda: parameters.current(self.session),
+            guarded=self.house.rules is not None,
+        )
 
     def __enter__(self) -> Self:
         return self

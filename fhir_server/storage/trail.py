@@ -91,4 +91,5 @@ def _make(session: Session, row: Row, base: str) -> None:
         linked=bool(document_links(event)),
         facts=Facts(owners=(agent,) if agent else ()),
     )
-    insert(session, new, extract(event, base=base))
+    index = extract(event, base=base, registry=session.registry)
+    insert(session, new, index, base=base)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Iterable
 
 from fhir_server.policy.relations import Relation
-from fhir_server.search.extract import Index
+from fhir_server.search.extract import Index, extract
+from fhir_server.storage import parameters
 from fhir_server.storage.condition import BITS
+from fhir_server.storage.content import content_of
 from fhir_server.storage.engine import Session
 
 
@@ -117,11 +119,13 @@ PG_INSERT = (
     f"WITH new AS (INSERT INTO resource ({', '.join(COLUMNS)}, keys) VALUES ({_VALUES}, "
     "CAST(:keys AS bigint[]))"
     f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(_index_parts('new'))} SELECT "
-    "pk FROM new"
+    f"pk, {parameters.GENERATION} FROM new"
 )
+# The parts of a WITH see what was there before it: none deletes what another inserts.
+_GONE = ", ".join(f"d_{table} AS (DELETE FROM {table} WHERE pk = :pk)" for table in _INDEX)
 PG_INDEX = (
-    f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {', '.join(_index_parts('new'))}"
-    " SELECT pk FROM new"
+    f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {_GONE}, {', '.join(_index_parts('new'))}"
+    f" SELECT pk, {parameters.GENERATION} FROM new"
 )
 LITE_INSERT = (
     f"INSERT INTO resource ({', '.join(COLUMNS)}) VALUES ({_VALUES})"
@@ -157,21 +161,28 @@ def _arrays(index: Index) -> dict[str, Any]:
     return params
 
 
-def insert(session: Session, new: New, index: Index) -> int | None:
-    """Store the first version; its row number, or None when the address is taken."""
+def insert(session: Session, new: New, index: Index, *, base: str) -> int | None:
+    """Store the first version; its row number, or None when the address is taken. `base`: this
+    server's address.
+    """
     if session.database.postgres:
         found = session.rows(PG_INSERT, new.columns() | _arrays(index))
-        return found[0][0] if found else None
-    found = session.rows(LITE_INSERT, new.columns())
-    if not found:
-        return None
-    _lite_index(session, found[0][0], index)
-    return int(found[0][0])
+        if not found:
+            return None
+        pk, generation = found[0]
+    else:
+        found = session.rows(LITE_INSERT, new.columns())
+        if not found:
+            return None
+        pk = found[0][0]
+        generation = _lite_index(session, pk, index)
+    _check_generation(session, pk, new, generation, base)
+    return int(pk)
 
 
-def replace(session: Session, pk: int, new: New, index: Index) -> bool:
+def replace(session: Session, pk: int, new: New, index: Index, *, base: str) -> bool:
     """Store a further version and keep the one before in the history; False when another writer was
-    first.
+    first. `base`: this server's address.
     """
     postgres = session.database.postgres
     # Two writers of one version: the second waits for the row, then finds that it has moved on.
@@ -182,18 +193,47 @@ def replace(session: Session, pk: int, new: New, index: Index) -> bool:
     text = UPDATE.format(keys=", keys = CAST(:keys AS bigint[])" if postgres else "")
     if session.run(text, new.columns() | {"pk": pk} | keys) != 1:
         return False
-    for table in (*_INDEX, *(() if postgres else ("key",))):
-        session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
-    if postgres:
-        session.rows(
-            PG_INDEX, {"pk": pk} | {k: v for k, v in _arrays(index).items() if k != "keys"}
-        )
-    else:
-        _lite_index(session, pk, index)
+    generation = _put_again(session, pk, index)
+    _check_generation(session, pk, new, generation, base)
     return True
 
 
-def _lite_index(session: Session, pk: int, index: Index) -> None:
+# Sets of keys that are the same are not written: the index of an array costs its length.
+SET_KEYS = (
+    "UPDATE resource SET keys = CAST(:keys AS bigint[]) WHERE pk = :pk"
+    " AND NOT (keys @> CAST(:keys AS bigint[]) AND keys <@ CAST(:keys AS bigint[]))"
+)
+
+
+def index_again(session: Session, pk: int, index: Index) -> int:
+    """Give a row, by its number, this index in place of the one it has; the generation it is of."""
+    if session.database.postgres:
+        session.run(SET_KEYS, {"pk": pk, "keys": list(index.keys)})
+    return _put_again(session, pk, index)
+
+
+def _check_generation(session: Session, pk: int, new: New, generation: int, base: str) -> None:
+    """Index once more where the parameters have changed since this thread last heard of them."""
+    while generation != session.registry.generation and new.body:
+        registry = parameters.load(session)
+        index = extract(content_of(new.body), base=base, registry=registry)
+        generation = index_again(session, pk, index)
+
+
+def _put_again(session: Session, pk: int, index: Index) -> int:
+    """The rows of the index in place of those there are, but for PostgreSQL's keys; the generation
+    they are of.
+    """
+    if session.database.postgres:
+        arrays = {name: value for name, value in _arrays(index).items() if name != "keys"}
+        return int(session.rows(PG_INDEX, {"pk": pk} | arrays)[0][1])
+    for table in (*_INDEX, "key"):
+        session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
+    return _lite_index(session, pk, index)
+
+
+def _lite_index(session: Session, pk: int, index: Index) -> int:
+    """The rows of the index; the generation they are of."""
     session.many(
         "INSERT INTO key (hash, pk) VALUES (:hash, :pk)",
         [{"hash": h, "pk": pk} for h in index.keys],
@@ -204,6 +244,7 @@ def _lite_index(session: Session, pk: int, index: Index) -> None:
             names = ", ".join(f":{column}" for column in columns)
             text = f"INSERT INTO {table} (pk, {', '.join(columns)}) VALUES (:pk, {names})"
             session.many(text, [dict(zip(columns, row, strict=True)) | {"pk": pk} for row in rows])
+    return int(session.rows(f"SELECT {parameters.GENERATION}", {})[0][0])
 
 
 SET_FACTS = (

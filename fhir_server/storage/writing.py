@@ -16,7 +16,6 @@ from fhir_server.policy.clocks import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import record_state
 from fhir_server.policy.writes import change, creation, removal
-from fhir_server.search.extract import extract
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
@@ -73,12 +72,12 @@ class Writing(Following):
         no rule permits.
         """
         resource, type_ = draft.resource, draft.type_
-        index = extract(resource, base=self.house.base)
+        index = self._index(resource)
         acts = creation(resource, self.subject) if self.house.rules else ()
         standing = within or self._standing_for(resource, type_, index)
         if (literal := with_literal_subject(resource, standing.patient)) != resource:
             draft = replace(draft, resource=literal, text=b"")
-            resource, index = literal, extract(literal, base=self.house.base)
+            resource, index = literal, self._index(literal)
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
         self._check(resource, id_, standing.record)
@@ -87,7 +86,7 @@ class Writing(Following):
             self._check_holder(resource, 0)
             standing = Standing(self._open_record(resource, id_), "open", True, frozenset())
         new = self._new(draft, id_, 1, method, standing.record, self._facts(resource, owners))
-        pk = write.insert(self.session, new, index)
+        pk = write.insert(self.session, new, index, base=self.house.base)
         if pk is None:
             raise Conflict(f"`{type_}/{id_}` exists already")
         self.created.add((type_, id_))
@@ -120,7 +119,7 @@ class Writing(Following):
         if shown != old:
             draft = replace(draft, resource=restored(resource, shown, old), text=b"")
             resource = draft.resource
-        index = extract(resource, base=self.house.base)
+        index = self._index(resource)
         self._check_place(resource, index, standing)
         record = (
             standing.record
@@ -135,7 +134,7 @@ class Writing(Following):
             record,
             self._facts(resource, facts.owners, facts.veiled_until),
         )
-        if not write.replace(self.session, current.pk, new, index):
+        if not write.replace(self.session, current.pk, new, index, base=self.house.base):
             raise Conflict(f"`{current.address}` was changed by another writer")
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
@@ -180,7 +179,9 @@ class Writing(Following):
                 current.record,
                 self._facts(made, facts.owners, facts.veiled_until or None),
             )
-            write.replace(self.session, current.pk, new, extract(made, base=self.house.base))
+            write.replace(
+                self.session, current.pk, new, self._index(made), base=self.house.base
+            )
             self._derive(made, new)
 
     def replaced(self, document: Mapping[str, Any]) -> list[Version]:
@@ -204,7 +205,8 @@ class Writing(Following):
     def create_bytes(self, draft: Draft, id_: str, document: Written) -> Written:
         """Store the bytes of a document just written: whoever sees the one sees the other."""
         new = self._new(draft, id_, 1, "POST", document.record, document.facts)
-        pk = write.insert(self.session, new, extract(draft.resource, base=self.house.base))
+        index = self._index(draft.resource)
+        pk = write.insert(self.session, new, index, base=self.house.base)
         if pk is None:
             raise Conflict(f"`Binary/{id_}` exists already")
         return Written(version_of(pk, new), document.record, document.rules, created=True)
@@ -248,8 +250,9 @@ class Writing(Following):
             media=current.media,
             facts=facts,
         )
-        if not write.replace(self.session, current.pk, new, NO_INDEX):
+        if not write.replace(self.session, current.pk, new, NO_INDEX, base=self.house.base):
             raise Conflict(f"`{current.address}` was changed by another writer")
+        self._derive_parameter(new, {})
         write.set_relations(self.session, current.address, current.record, ())
         set_due(self.session, current.address, current.record, ())
         for type_, id_ in byte_addresses(content_of(current.body), self.house.base):

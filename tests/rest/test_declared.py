@@ -54,7 +54,7 @@ OPERATIONS = (
     "apply", "care-gaps", "closure", "collect-data", "conforms", "convert", "data-requirements",
     "document", "docref", "evaluate-measure", "everything", "expand", "find", "find-matches",
     "graph", "graphql", "implements", "lastn", "lookup", "match", "meta", "meta-add", "meta-delete",
-    "preferred-id", "process-message", "questionnaire", "snapshot", "stats", "submit",
+    "preferred-id", "process-message", "questionnaire", "reindex", "snapshot", "stats", "submit",
     "submit-data", "subset", "subsumes", "transform", "translate", "validate", "validate-code",
     "versions", "export", "nonsense",
 )  # fmt: skip

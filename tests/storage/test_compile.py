@@ -168,10 +168,10 @@ class Stored:
                 method="PUT" if step == "P" else "DELETE", body=write_json(resource),
             )
             if pk is None:
-                pk = write.insert(session, new, index)
+                pk = write.insert(session, new, index, base=BASE)
                 assert pk is not None
             else:
-                assert write.replace(session, pk, new, index)
+                assert write.replace(session, pk, new, index, base=BASE)
             self.found[address] = (index, id_, updated)
         if steps[-1] == "D":
             del self.found[address]

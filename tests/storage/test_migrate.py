@@ -1,20 +1,26 @@
 """A database of an earlier schema is brought to the newest, with all that is in it."""
 
 from collections.abc import Iterator
+from math import inf
 
 import pytest
 import sqlalchemy
 
-from fhir_server.storage import migrate
+from fhir_server.search import registry
+from fhir_server.storage import migrate, parameters
 from fhir_server.storage.engine import Database
-from tests.stores import create, update, versions, writing
+from fhir_server.storage.reindex import progress, run
+from tests.stores import BASE, create, query, update, versions, writing
 
 # What each revision after the first has brought: indexes by table, and tables.
 BROUGHT = {
     "0002": {"resource": {"resource_time"}, "history": {"history_updated", "history_time"}},
     "0003": {"trail": {"trail_nobody"}},
 }
-TABLES = {"0003": {"due": {"due_at", "due_record"}, "lease": set[str]()}}
+TABLES = {
+    "0003": {"due": {"due_at", "due_record"}, "lease": set[str]()},
+    "0004": {"parameter": set[str](), "indexing": set[str]()},
+}
 
 
 @pytest.fixture
@@ -77,3 +83,28 @@ def test_what_lay_there_already_has_its_clocks(first: Database) -> None:
         ("DocumentReference/p", "release", 7),
         ("Patient/p", "purge", 7),
     ]
+
+
+def test_what_lay_there_before_is_to_be_indexed_again(first: Database) -> None:
+    migrate.upgrade(first)
+    session = first.session()
+    assert not progress(session, guarded=False).finished
+    assert run(session, base=BASE, guarded=False, until=inf).total == 1
+    assert progress(session, guarded=False).finished
+
+
+def test_until_then_it_is_not_searched_by_what_r4_does_not_have(
+    first: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "HL7", "http://hl7.org/fhir/SearchParameter/Observation-")
+    migrate.upgrade(first)
+    parameters.load(first.session())
+    number = registry.parameters("Observation")["code"].number  # of clinical-code, for many types
+    assert number in first.session().registry.missing
+    assert query("Observation", ("code", "a"), offer=writing(first).offer).ignored == ("code",)
+    run(first.session(), base=BASE, guarded=False, until=inf)
+    assert query("Observation", ("code", "a"), offer=writing(first).offer).ignored == ()
+
+
+def test_a_database_with_nothing_in_it_has_nothing_to_index(database: Database) -> None:
+    assert progress(database.session(), guarded=False).finished

@@ -7,7 +7,14 @@ from typing import Callable, Mapping
 
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations import docref, document, everything, meta, validate
+from fhir_server.interactions.operations import (
+    docref,
+    document,
+    everything,
+    meta,
+    reindex,
+    validate,
+)
 from fhir_server.interactions.operations.arguments import Arguments, arguments
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.rows import Named
@@ -23,6 +30,7 @@ FUNCTIONS: Mapping[str, Operate] = {
     "everything": everything.everything,
     "document": document.document,
     "docref": docref.docref,
+    "reindex": reindex.reindex,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Mapping
 
 HL7 = "http://hl7.org/fhir/OperationDefinition/"
 IPA = "http://hl7.org/fhir/uv/ipa/OperationDefinition/"
+OURS = "https://fhir-server.example/fhir/OperationDefinition/"
 UNBOUNDED = -1
 LEVELS = ("system", "type", "instance", "version")  # what the address before `/$op` names
 
@@ -34,6 +35,7 @@ class Operation:
 
     `shows`: what it tells of the store, for who may not consult (R150): nothing, a resource of the
     type in the address, or a whole record. `pages`: whether its answer has several pages.
+    `in_steps`: whether its work is done in several transactions, each for itself.
     """
 
     code: str
@@ -44,11 +46,12 @@ class Operation:
     affects_state: bool = False
     shows: Literal["nothing", "type", "record"] = "type"
     pages: bool = False
+    in_steps: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """A GET changes nothing."""
-        return ("POST",) if self.affects_state else ("GET", "POST")
+        """A GET changes nothing: it tells how far a work in steps has come."""
+        return ("GET", "POST") if self.in_steps or not self.affects_state else ("POST",)
 
     def on(self, type_: str) -> bool:
         return not self.types or type_ in self.types
@@ -98,6 +101,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
                 Parameter("on-demand", "boolean"), Parameter("profile", "canonical", max=UNBOUNDED),
             ),
             types=("DocumentReference",), pages=True,
+        ),
+        Operation(
+            "reindex", OURS + "reindex", {"system": "u"}, affects_state=True, shows="nothing",
+            in_steps=True,
         ),
     )
 })  # fmt: skip

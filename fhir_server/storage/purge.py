@@ -21,7 +21,7 @@ OF_A_RECORD = {
     "resource": "record = :record",
     "record": "number = :record",
 }
-KEPT = frozenset({"alembic_version", "lease", "secret"})
+KEPT = frozenset({"alembic_version", "indexing", "lease", "parameter", "secret"})
 ONLY_SQLITE = frozenset({"key"})
 
 PARTS = {
@@ -38,6 +38,8 @@ def purge(session: Session, record: int, words: tuple[str, ...]) -> None:
     postgres = session.database.postgres
     if not postgres:  # what is deleted is written over
         session.rows("PRAGMA secure_delete = ON", {})
+    else:  # who indexes one of these again is waited for, so that no row comes after
+        session.rows(f"{PARTS['pk']} ORDER BY r.pk FOR UPDATE", {"record": record})
     for table, where in OF_A_RECORD.items():
         if not (postgres and table in ONLY_SQLITE):
             text = f"DELETE FROM {table} WHERE {where.format(**PARTS)}"

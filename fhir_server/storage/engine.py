@@ -42,8 +42,7 @@ class Session:
         self.database = database
         self.fairy = database.engine.raw_connection()
         self.driver: Any = self.fairy.driver_connection
-        self.open = self.begun = False
-        self.until = math.inf  # by the monotonic clock
+        self.open, self.begun, self.until = False, False, math.inf  # by the monotonic clock
         self.registry = database.registry  # as this thread last heard: `storage.parameters`
         self.lock = open(database.lock_path, "w") if database.lock_path else None
 

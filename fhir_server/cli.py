@@ -11,7 +11,7 @@ import uuid
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
@@ -20,6 +20,9 @@ from fhir_server.policy.subject import ACTORS, INS_SYSTEMS, Coded
 from fhir_server.settings import Settings, SettingsError, read
 from fhir_server.storage import schema
 from fhir_server.storage.engine import Database
+
+if TYPE_CHECKING:
+    from fhir_server.serve import Services
 
 PROFESSION = "urn:oid:1.2.250.1.71.1.2.7"
 # Who a development token is for when nobody is named.
@@ -243,9 +246,8 @@ def jobs(once: bool, now: str) -> None:
     """Do what time has made due: open and close records, send notices, show documents, destroy
     archives. Several may run at once, and while the server answers.
     """
-    from fhir_server.app import milliseconds_now, services_of
+    from fhir_server.app import services_of
     from fhir_server.fhir.dates import milliseconds
-    from fhir_server.jobs import run
 
     known = settings()
     if known.policy == "off":
@@ -259,11 +261,23 @@ def jobs(once: bool, now: str) -> None:
         fail(f"--now: `{now[:100]}` is no instant, such as 2026-11-24T12:00:00Z")
     with closing(services.database):
         while True:
-            report = run(services, at or milliseconds_now())
-            for line in report.lines():
-                click.echo(line)
-            for line in report.failed:
-                click.echo(f"fhir-server: {line}", err=True)
+            failed = _pass(services, at)
             if once or now:
-                sys.exit(1 if report.failed else 0)
+                sys.exit(1 if failed else 0)
             time.sleep(PAUSE)
+
+
+def _pass(services: "Services", at: int) -> bool:
+    """One pass of the jobs, told line by line; whether something failed."""
+    from fhir_server.app import milliseconds_now
+    from fhir_server.jobs import Report, run
+
+    try:
+        report = run(services, at or milliseconds_now())
+    except Exception as fault:  # the database is away: the next pass asks it again
+        report = Report(failed=[f"{type(fault).__name__}: {' '.join(str(fault).split())}"])
+    for line in report.lines():
+        click.echo(line)
+    for line in report.failed:
+        click.echo(f"fhir-server: {line}", err=True)
+    return bool(report.failed)

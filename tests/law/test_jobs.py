@@ -216,6 +216,18 @@ def test_the_command_fails_when_something_failed(
     jobs(record.house)
 
 
+def test_a_pass_that_cannot_be_is_told_in_one_line(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OSError("the database\nis away")
+
+    monkeypatch.setattr("fhir_server.jobs.waiting", away)
+    result = command(house, "--once", "--now", now(house))
+    assert result.exit_code == 1
+    assert result.stderr == "fhir-server: OSError: the database is away\n"
+
+
 @pytest.mark.parametrize("text", ["tomorrow", "2026-11-24"])
 def test_the_command_refuses_what_is_no_instant(house: House, text: str) -> None:
     result = command(house, "--now", text)

@@ -78,6 +78,8 @@ def searches(script: Script) -> Iterator[str]:
         "relationship=DocumentReference/1$replaces", "status:not-in=http://hl7.org/fhir/ValueSet/"
         "document-reference-status", "relatesto:DocumentReference.author.identifier=|x",
         "creation=ge2000", "isArchived:missing=true", "period-start=ge2026-02", "_sort=creation",
+        "security-label:below=http://terminology.hl7.org/CodeSystem/v3-Confidentiality|R",
+        "_profile:below=http://a.example|1",
     ):  # fmt: skip
         yield f"DocumentReference?{query}"
     for query in (

@@ -19,7 +19,7 @@ from fhir_server.policy.facts import (
     subject_facts,
 )
 from fhir_server.policy.labels import birth_of_age
-from fhir_server.policy.rule import DENY, PERMIT, REPORT, RuleSet
+from fhir_server.policy.rule import DENY, PERMIT, REFUSE, REPORT, RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
@@ -31,7 +31,7 @@ from fhir_server.storage.rows import Named
 
 TYPE = "DocumentReference"
 PERMITTED, REFUSED = "permitted", "refused"
-EFFECTS = {PERMIT: "permits", DENY: "denies", REPORT: "reports"}
+EFFECTS = {PERMIT: "permits", DENY: "denies", REFUSE: "refuses", REPORT: "reports"}
 # What settles an access without being one of the rules.
 OTHERS = {
     "no-rule-permits": "what no rule permits is refused",
@@ -106,7 +106,7 @@ def _met(names: Sequence[str], rules: RuleSet, facts: Mapping[str, str]) -> tupl
     """Those of these rules that hold by the facts of the caller alone."""
     return tuple(
         rule.name for rule in rules.rules
-        if rule.name in names and simplify(rule.when, facts) == ALWAYS
+        if rule.name in names and simplify(rule.when, {**facts, "nature": "document"}) == ALWAYS
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _decided(stored: Repository, asked: Mapping[str, str], document: str) -> Exp
         return Explained(REFUSED, (refusal.rule,), asked)
     if standing is None:
         return Explained(REFUSED, ("record",), asked)
-    row = stored.row_facts(TYPE, *facts_of(stored.session, TYPE, document))
+    row = stored.row_facts(TYPE, facts_of(stored.session, TYPE, document))
     decision = stored.decision(act, standing, row)
     facts = {**asked, **standing.facts(), **row.facts()}
     if decision.permitted and not stored.visible([(TYPE, document)]):

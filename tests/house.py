@@ -63,14 +63,14 @@ class Person:
             audience=BASE,
             name=self.name,
             organization=self.organization,
-            roles=(Coded("urn:oid:1.2.250.1.71.1.2.7", "10"),),
-            **({"token_id": new_id()} | dict(self.more)),
+            **({"token_id": new_id(), "roles": (DOCTOR,)} | dict(self.more)),
         )
 
     def but(self, **more: Any) -> "Person":
         return replace(self, more=dict(self.more) | more)
 
 
+DOCTOR = Coded("urn:oid:1.2.250.1.71.1.2.7", "10")
 LUCIEN_INS, CLAIRE_INS = "124018852493334", "278112B12345661"
 LUCIEN = Person("holder", f"{INS}|{LUCIEN_INS}", "Lucien Essai")
 CLAIRE = Person("holder", f"{INS}|{CLAIRE_INS}", "Claire Essai")

@@ -58,25 +58,14 @@ def consent(
                 {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}
             ]
         },
-        "provision": {
-            "type": "deny" if deny else "permit",
-            "actor": [
-                {
-                    "role": {
-                        "coding": [
-                            {
-                                "system": PARTICIPATION,
-                                "code": "IRCP",
-                            }
-                        ]
-                    },
-                    "reference": logical(person),
-                }
-                for person in people
-            ],
-        }
-        | provision,
+        "provision": {"type": "deny" if deny else "permit"} | _actors(people) | provision,
     }
+
+
+def _actors(people: tuple[Person, ...]) -> dict[str, Any]:
+    role = {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}
+    actors = [{"role": role, "reference": logical(person)} for person in people]
+    return {"actor": actors} if actors else {}
 
 
 def stored(answer: Answer) -> str:

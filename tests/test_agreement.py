@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf, holds, simplify
 from fhir_server.policy.decide import Decision
-from fhir_server.policy.facts import NATURES, NO, RELATIONS, STATES, YES
+from fhir_server.policy.facts import (
+    AUTH_MODES,
+    NATURES,
+    NO,
+    PURPOSES,
+    RELATIONS,
+    SECTORS,
+    STATES,
+    YES,
+)
+from fhir_server.policy.matrix import KINDS, PROFESSION_OID, PROFESSIONS
 from fhir_server.policy.rules import (
     DENY,
     DMP_2022,
@@ -27,7 +37,7 @@ from fhir_server.policy.rules import (
     Rule,
     RuleSet,
 )
-from fhir_server.policy.subject import ACTORS, Subject
+from fhir_server.policy.subject import ACTORS, Coded, Subject
 from fhir_server.search.query import EVERYTHING, Criterion, IdIs, Query
 from fhir_server.storage import migrate
 from fhir_server.storage.engine import Database, Session
@@ -40,19 +50,16 @@ from tests.worlds import HOUSES, PEOPLE, TYPES, Address, Caller, World
 SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
 RULE_SETS, WORLDS = 1_000, 20
 
-SECTORS = ("", "SA07", "SA13", "SA23", "SA44")
-PURPOSES = (
-    "normal", "bris_de_glace", "centre_15", "cause-of-death", "memory", "own-rights",
-    "legal-expertise",
-)  # fmt: skip
-AUTH_MODES = ("DIRECTE", "INDIRECTE", "INDIRECTE_RENFORCEE")
+ROLES = [(), *(((Coded(f"urn:oid:{PROFESSION_OID}", code),) for code in ("10", "40", "60", "97"))),
+         (Coded("urn:oid:1.2.250.1.213.1.6.1.4", "1"),)]  # fmt: skip
 WORDS = {  # what a fact may be
     "actor": ACTORS, "purpose": PURPOSES, "auth_mode": AUTH_MODES, "sector": SECTORS,
     "asks": ("other", "identifier"), "action": ("read", "mask"), "state": STATES, "nature": NATURES,
+    "profession": PROFESSIONS, "kind": KINDS,
 }  # fmt: skip
 FACTS = (
-    *WORDS, *RELATIONS, "of_age", "own", "own", "masked", "masked", "veiled_holder",
-    "veiled_representatives", "nature", "state",
+    *WORDS, *RELATIONS, "of_age", "minor", "own", "own", "masked", "masked", "veiled_holder",
+    "veiled_representatives", "superseded", "kind", "nature", "state", "bound", "reason",
 )  # fmt: skip
 NOBODY = Named()
 
@@ -131,6 +138,7 @@ def a_subject(random: Random, actor: str) -> Subject:
         actor, random.choice(PEOPLE), organization=random.choice(HOUSES),
         purpose=random.choice(PURPOSES), auth_mode=random.choice(AUTH_MODES),
         sector=random.choice(SECTORS), person=random.choice(("", "", "", *PEOPLE)),
+        roles=random.choice(ROLES), reason=random.choice(("", "unconscious")),
     )
 
 

@@ -55,11 +55,11 @@ CASES = {
     "care team": (NINA, "refused", "R081 denies: masked by the holder", "care_team: yes"),
     "no consent": (OTTO, "refused", "R081 denies: ", "consented: no"),
     "blocked": (BRUNO, "refused", "R100 denies: blocked by the holder", "blocked: yes"),
-    "operator": (CNAM, "refused", "no-rule-permits: what no rule permits", "actor: operator"),
+    "operator": (CNAM, "refused", "R161 refuses: the operator reads no content", "actor: operator"),
     "insurer": (INSURER, "refused", "R002 denies: an insurer never", "actor: insurer"),
     "no reason": (
         NINA.but(purpose="bris_de_glace", patient=LUCIEN.sub), "refused",
-        "R114: break-glass needs a reason", "purpose: bris_de_glace",
+        "R114 denies: break-glass needs a reason", "purpose: bris_de_glace",
     ),
     "scopes": (
         ANNE.but(scope="user/Patient.r"), "refused", "scope: the scopes", "actor: professional",

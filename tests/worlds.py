@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from fhir_server.fhir.dates import EARLIEST, LATEST
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import (
+    EVERYBODY,
+    MAJORITY,
+    OF_EVERYBODY,
     RELATIONS,
     SHARED,
     RowFacts,
@@ -18,6 +21,8 @@ from fhir_server.policy.facts import (
     nature_of,
     subject_facts,
 )
+from fhir_server.policy.labels import birth_of_age
+from fhir_server.policy.matrix import KINDS, NO_KIND
 from fhir_server.policy.relations import Relation
 from fhir_server.policy.rules import RuleSet
 from fhir_server.policy.scope import Scope, is_own
@@ -31,7 +36,8 @@ from fhir_server.storage.write import Facts, New
 
 BASE = "http://127.0.0.1:8080/fhir"
 NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
-ADULT_BEFORE = 1_227_484_800_000  # 2008-11-24
+ADULT_BEFORE = 1_322_092_800_000  # 2011-11-24: 15 years
+MAJORITY_BEFORE = birth_of_age(NOW, MAJORITY)
 NO_INDEX = Index(frozenset(), (), (), (), ())
 
 PEOPLE = ("urn:p|1", "urn:p|12", "urn:p|3", "urn:p|4")  # one begins like another
@@ -60,6 +66,8 @@ class Row(NamedTuple):
     masked: bool
     veiled_until: int
     secret: bool
+    superseded: bool
+    kind: str
 
 
 class World:
@@ -83,16 +91,22 @@ class World:
         self.made = 0
 
     def fill(self, state: str) -> None:
-        born = self.random.choice((ADULT_BEFORE, ADULT_BEFORE + 1))
+        ages = (ADULT_BEFORE, MAJORITY_BEFORE)
+        born = self.random.choice([time + more for time in ages for more in (0, 1)])
         number = write.open_record(self.session, state=state, born=born, patient="")
-        kinds = [kind for kind in RELATIONS if kind != "author"]
+        # The common ones more often: rules that weigh two of them want both of one caller.
+        kinds = [kind for kind in (*RELATIONS[:8] * 3, *RELATIONS) if kind != "author"]
         found = [
-            Relation(self.actor(), self.random.choice(kinds), *self.random.choice(PERIODS))
-            for _ in range(self.random.randrange(9))
+            self.relation(self.random.choice(kinds)) for _ in range(self.random.randrange(14))
         ]
         write.set_relations(self.session, f"CareTeam/{number}", number, found)
         for type_ in ("DocumentReference", "DocumentReference", "DocumentReference", *TYPES[:-1]):
             self.put(type_, number)
+
+    def relation(self, kind: str) -> Relation:
+        to_all = kind in OF_EVERYBODY and self.random.random() < 0.7
+        actor = EVERYBODY if to_all else self.actor()
+        return Relation(actor, kind, *self.random.choice(PERIODS))
 
     def actor(self) -> str:
         return self.random.choice((*PEOPLE, *HOUSES[1:]))
@@ -102,9 +116,9 @@ class World:
         deleted = self.random.random() < 0.1
         facts = Facts(self.owners(type_, record))
         if nature_of(type_) in FLAGGED:
-            until = self.random.choice((0, 0, NOW, NOW + 1, LATEST))
-            flags = self.random.choices((True, False), (2, 3), k=2)
-            facts = Facts(facts.owners, flags[0], until, flags[1])
+            facts = self.facts(nature_of(type_), facts.owners)
+        elif type_ == "AuditEvent":
+            facts = Facts(facts.owners, veiled_representatives=self.random.random() < 0.4)
         resource: dict[str, Any] = {"resourceType": type_}
         if type_ == "List":
             # The documents of its record, or nothing.
@@ -121,6 +135,14 @@ class World:
             authors = [Relation(owner, "author") for owner in facts.owners]
             write.add_authors(self.session, record, authors)
 
+    def facts(self, nature: str, owners: tuple[str, ...]) -> Facts:
+        until = self.random.choice((0, 0, NOW, NOW + 1, LATEST))
+        masked, secret, superseded = self.random.choices((True, False), (2, 3), k=3)
+        if nature == "list":
+            return Facts(owners, masked, until, secret)
+        kind = self.random.choice((NO_KIND, NO_KIND, *KINDS))
+        return Facts(owners, masked, until, secret, superseded, kind)
+
     def owners(self, type_: str, record: int) -> tuple[str, ...]:
         if type_ == "AuditEvent":
             return self.random.choice(((), (self.random.choice(PEOPLE),)))
@@ -128,7 +150,10 @@ class World:
         return tuple(sorted(chosen)) if record != SHARED else ()
 
     def read_back(self) -> None:
-        columns = "type, id, record, deleted, owners, masked, veiled_until, veiled_representatives"
+        columns = (
+            "type, id, record, deleted, owners, masked, veiled_until, veiled_representatives, "
+            "superseded, kind"
+        )
         found = self.session.rows(f"SELECT {columns} FROM resource", {})
         self.rows = [Row(*row) for row in found]
         places = self.session.rows("SELECT number, state, born FROM record", {})
@@ -144,9 +169,9 @@ class World:
         state, born = self.records[record]
         held = frozenset(
             kind for number, actor, kind, since, until in self.relations
-            if number == record and actor in subject.me and since <= NOW < until
+            if number == record and actor in (*subject.me, EVERYBODY) and since <= NOW < until
         )
-        return Standing(record, state, born <= ADULT_BEFORE, held)
+        return Standing(record, state, born <= ADULT_BEFORE, held, minor=born > MAJORITY_BEFORE)
 
     def decisions(self, caller: "Caller") -> dict[Address, Decision]:
         """Of each row; without those that are in no record the caller may know of."""
@@ -156,7 +181,10 @@ class World:
         for row in self.rows:
             standing, nature = standings[row.record], nature_of(row.type_)
             own = is_own(nature, row.owners, caller.subject.me)
-            of_row = RowFacts(nature, own, row.masked, row.veiled_until > NOW, row.secret)
+            veiled = row.veiled_until > NOW
+            of_row = RowFacts(
+                nature, own, row.masked, veiled, row.secret, row.superseded, row.kind
+            )
             facts = caller.facts | standing.facts() | of_row.facts()
             key = tuple(facts.items())
             if self.exists(caller, standing, nature):

@@ -87,5 +87,18 @@ def simplify(condition: Condition, known: Mapping[str, str]) -> Condition:
             assert_never(condition)
 
 
+def mentions(condition: Condition, facts: frozenset[str]) -> bool:
+    """Whether one of these facts decides."""
+    match condition:
+        case Is(fact) | OneOf(fact):
+            return fact in facts
+        case AllOf(parts) | AnyOf(parts):
+            return any(mentions(part, facts) for part in parts)
+        case Not(part):
+            return mentions(part, facts)
+        case _:
+            assert_never(condition)
+
+
 def _constant(value: bool) -> Condition:
     return ALWAYS if value else NEVER

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Iterable, Mapping
 
 from fhir_server.policy.condition import holds
-from fhir_server.policy.rule import DENY, PERMIT, Rule
+from fhir_server.policy.rule import DENY, PERMIT, REFUSE, REPORT, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +33,6 @@ def decide(rules: Iterable[Rule], facts: Mapping[str, str]) -> Decision:
     if denied:
         return Decision(False, denied)
     if not any(rule.effect == PERMIT for rule in met):
-        return Decision(False, ("no-rule-permits",))
-    return Decision(True, tuple(rule.name for rule in met))
+        refused = tuple(rule.name for rule in met if rule.effect == REFUSE)
+        return Decision(False, refused or ("no-rule-permits",))
+    return Decision(True, tuple(rule.name for rule in met if rule.effect in (PERMIT, REPORT)))

@@ -7,6 +7,7 @@ is "shared".
 from dataclasses import dataclass
 from typing import Mapping
 
+from fhir_server.policy.matrix import KINDS, NO_KIND, PROFESSIONS, profession_of
 from fhir_server.policy.subject import ACTORS, Subject
 
 YES, NO = "yes", "no"
@@ -15,17 +16,28 @@ YES, NO = "yes", "no"
 SHARED, UNPLACED = 0, -1
 
 # Facts of the caller and his request: known before the database is asked.
-SUBJECT_FACTS = ("actor", "purpose", "auth_mode", "sector", "asks", "action")
-# Relations of the caller to the record: rows of the table `relation`, in force now.
+SUBJECT_FACTS = (
+    "actor", "purpose", "auth_mode", "sector", "profession", "reason", "bound", "asks", "action",
+)
+# Relations of the caller to the record: rows of the table `relation`, in force now. Their order is
+# that of the bits stored there: new ones come last.
 RELATIONS = (
     "holder", "representative", "attending", "equivalent", "care_team", "consented", "blocked",
     "opposed", "author",
+    "guardian", "assistant", "kin", "occupational", "cross_border", "expert", "emergency_opposed",
+    "centre15_opposed", "post_mortem_opposed",
 )
-# Facts of the record.
-RECORD_FACTS = ("state", "of_age")
+# Whom a relation names that concerns everybody, and which relations may.
+EVERYBODY = "*"
+OF_EVERYBODY = frozenset({"emergency_opposed", "centre15_opposed", "post_mortem_opposed"})
+# Facts of the record; `of_age`: by FHIR_MINOR_ACCESS_AGE, `minor`: under 18.
+RECORD_FACTS = ("state", "of_age", "minor")
+MAJORITY = 18  # years, civil code 388
 STATES = ("open", "closed", "before", "deceased", "shared")
 # Facts of the row asked for.
-ROW_FACTS = ("nature", "own", "masked", "veiled_holder", "veiled_representatives")
+ROW_FACTS = (
+    "nature", "own", "masked", "veiled_holder", "veiled_representatives", "superseded", "kind",
+)
 
 NATURES = (
     "document", "list", "patient", "consent", "team", "relative", "trace", "clinical", "shared",
@@ -50,7 +62,14 @@ ASKS = (
     "other", "identifier", "patient-document", "reimbursement", "write", "add-member",
     "remove-member", "closing", "early-deletion", "dmp-existence-objection", "unknown", *CONSENTS,
 )
-SECTORS = ("", "SNR", "EXP_PATIENT", *(f"SA{n:02}" for n in range(100)))
+# Sectors of activity (TRE_R02, and SNR of TRE_A00) of which a rule speaks.
+SECTORS = ("other", "SNR", "SA13", "SA15", "SA17", "SA23", "SA44", "SA45", "SA47", "SA48")
+
+# Choices that a house makes once, where the law is uncertain (design, `domain.md` 9): settings.
+CHOICES = (
+    "blocked_deposits", "blocked_keeps_own", "blocked_breaks_glass", "emergency_sees_masked",
+    "heir_sees_masked", "regulator_deposits", "unknown_cells_open",
+)
 
 _FLAG = frozenset({YES, NO})
 # Every fact, and what it may be: nothing else can stand in a rule.
@@ -63,7 +82,10 @@ VALUES: Mapping[str, frozenset[str]] = {
     "action": frozenset(ACTION_NAMES),
     "state": frozenset(STATES),
     "nature": frozenset(NATURES),
-    **dict.fromkeys((*RELATIONS, "of_age", *ROW_FACTS[1:]), _FLAG),
+    "profession": frozenset(PROFESSIONS),
+    "kind": frozenset(KINDS),
+    **dict.fromkeys((*RELATIONS, *RECORD_FACTS[1:], *ROW_FACTS[1:-1]), _FLAG),
+    **dict.fromkeys(("reason", "bound", *CHOICES), _FLAG),
 }
 
 _NATURE_OF = {
@@ -122,10 +144,13 @@ class Standing:
     of_age: bool
     relations: frozenset[str]
     patient: str = ""  # id of the Patient
+    minor: bool = False
 
     def facts(self) -> dict[str, str]:
-        found = {relation: YES if relation in self.relations else NO for relation in RELATIONS}
-        return found | {"state": self.state, "of_age": YES if self.of_age else NO}
+        found = {relation: _said(relation in self.relations) for relation in RELATIONS}
+        return found | {
+            "state": self.state, "of_age": _said(self.of_age), "minor": _said(self.minor)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +162,23 @@ class RowFacts:
     masked: bool = False
     veiled_holder: bool = False
     veiled_representatives: bool = False
+    superseded: bool = False
+    kind: str = NO_KIND
 
     def facts(self) -> dict[str, str]:
         return {
             "nature": self.nature,
-            "own": YES if self.own else NO,
-            "masked": YES if self.masked else NO,
-            "veiled_holder": YES if self.veiled_holder else NO,
-            "veiled_representatives": YES if self.veiled_representatives else NO,
+            "own": _said(self.own),
+            "masked": _said(self.masked),
+            "veiled_holder": _said(self.veiled_holder),
+            "veiled_representatives": _said(self.veiled_representatives),
+            "superseded": _said(self.superseded),
+            "kind": self.kind,
         }
+
+
+def _said(holds: bool) -> str:
+    return YES if holds else NO
 
 
 def subject_facts(subject: Subject, *, action: str, asks: str = "other") -> Mapping[str, str]:
@@ -156,7 +189,10 @@ def subject_facts(subject: Subject, *, action: str, asks: str = "other") -> Mapp
         "actor": subject.actor,
         "purpose": subject.purpose,
         "auth_mode": subject.auth_mode,
-        "sector": subject.sector,
+        "sector": subject.sector if subject.sector in SECTORS else "other",
+        "profession": profession_of(subject.roles),
+        "reason": _said(bool(subject.reason.strip())),
+        "bound": _said(bool(subject.person)),
         "asks": asks,
         "action": action,
     }

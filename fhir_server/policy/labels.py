@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 from fhir_server.policy.relations import identifier_text, national_identifiers
-from fhir_server.policy.subject import INS_SYSTEMS, Subject
+from fhir_server.policy.subject import HOLDER_SIDE, INS_SYSTEMS, Subject
 
 VISIBILITY = (
     "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/"
@@ -81,7 +81,7 @@ def owners_of(resource: Resource, subject: Subject) -> tuple[str, ...]:
     found = set(_written_by(resource))
     if subject.actor in ("professional", "system"):
         found.update(subject.me)
-    if subject.actor == "holder":
+    if subject.actor in HOLDER_SIDE:
         found.add(subject.identifier)
     return tuple(sorted(found))
 

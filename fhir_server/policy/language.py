@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, OneOf
 from fhir_server.policy.facts import VALUES, YES
+from fhir_server.policy.lines import TableError
 
 Words = Mapping[str, Condition]
 
@@ -18,8 +19,8 @@ _CONSTANTS = {"always": ALWAYS, "never": NEVER}
 _JOINING = ("and", "or", "not", ")")
 
 
-class LanguageError(ValueError):
-    """A condition that cannot be read; the text says where and why."""
+class LanguageError(TableError):
+    """A condition that cannot be read."""
 
 
 def parse(text: str, words: Words) -> Condition:

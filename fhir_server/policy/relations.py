@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Mapping
 
 from fhir_server.fhir.dates import EARLIEST, LATEST, period
+from fhir_server.policy.facts import EVERYBODY, OF_EVERYBODY
 from fhir_server.policy.subject import INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM
 
 OWN_BASE = "https://fhir-server.example/fhir/"
@@ -23,8 +24,37 @@ CONSENT_KINDS = {
     "dmp-pro-access": ("consented", "permit"),
     "dmp-pro-access-collected-by": ("consented", "permit"),
     "dmp-pro-block": ("blocked", "deny"),
+    "dmp-emergency-opposition": ("emergency_opposed", "deny"),
+    "dmp-centre15-opposition": ("centre15_opposed", "deny"),
     "dmp-attending-equivalent": ("equivalent", "permit"),
+    "dmp-cross-border": ("cross_border", "permit"),
+    "dmp-post-mortem-opposition": ("post_mortem_opposed", "deny"),
+    "dmp-occupational": ("occupational", "permit"),
     "dmp-team-opposition": ("opposed", "deny"),
+    "dmp-expertise": ("expert", "permit"),
+}
+# Purposes a permission may be limited to and still be honoured.
+PURPOSES = {
+    "dmp-occupational": frozenset({"TREAT", "normal", "occupational-health"}),
+    "dmp-expertise": frozenset({"legal-expertise", "PATADMIN"}),
+}
+TREATMENT = frozenset({"TREAT", "normal"})
+# What else a permission may say, since the rules open nothing beyond it.
+WITHIN = {
+    ("dmp-attending-equivalent", "securityLabel"): "MASQUE_PS",
+    ("dmp-cross-border", "class"): "60591-5",
+}
+# Types of resources that say who is what to a record.
+TELLING = ("Patient", "CareTeam", "Consent", "RelatedPerson")
+
+ROLES = "http://terminology.hl7.org/CodeSystem/v3-Role"  # v3-RoleCode, v3-RoleClass
+PROTECTION = OWN_BASE + "CodeSystem/dmp-adult-protection"
+# What a relationship of a RelatedPerson makes of him, by the system it begins with.
+RELATIVES = {
+    (ROLES, "GUARD"): "guardian",
+    (ROLES, "PRN"): "guardian",
+    (PROTECTION, "representation"): "representative",
+    (PROTECTION, "assistance"): "assistant",
 }
 
 Resource = Mapping[str, Any]
@@ -88,6 +118,8 @@ def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
             yield from _team(resource, who)
         case "Consent":
             yield from _consent(resource, who)
+        case "RelatedPerson":
+            yield from _relative(resource)
         case _:
             return
 
@@ -102,6 +134,23 @@ def _team(team: Resource, who: Who) -> Iterator[Relation]:
             yield Relation(actor, "care_team", max(since, begins), min(until, ends))
 
 
+def _relative(person: Resource) -> Iterator[Relation]:
+    """Kin, and representative or assistant where his relationship says so."""
+    if not person.get("active", True) or is_modified(person):
+        return
+    since, until = _interval(person.get("period"))
+    said = {
+        kind
+        for concept in person.get("relationship", ())
+        for coding in concept.get("coding", ())
+        for (system, code), kind in RELATIVES.items()
+        if str(coding.get("system", "")).startswith(system) and coding.get("code") == code
+    }
+    for ins in holders(person):
+        for kind in ("kin", *sorted(said)):
+            yield Relation(ins, kind, since, until)
+
+
 def _consent(consent: Resource, who: Who) -> Iterator[Relation]:
     kind, wanted = CONSENT_KINDS.get(consent_type(consent), ("", ""))
     provision = consent.get("provision", {})
@@ -113,9 +162,11 @@ def _consent(consent: Resource, who: Who) -> Iterator[Relation]:
     ):
         return
     since, until = _interval(provision.get("period"))
-    for named in provision.get("actor", ()):
-        for actor in who(named.get("reference", {})):
-            yield Relation(actor, kind, since, until)
+    named = provision.get("actor", ())
+    found = [actor for one in named for actor in who(one.get("reference", {}))]
+    # Opposed to everybody, unless somebody is named; whoever cannot be told from the others is all.
+    for actor in found or ([EVERYBODY] if kind in OF_EVERYBODY else []):
+        yield Relation(actor, kind, since, until)
 
 
 UNDERSTOOD = frozenset({"type", "period", "actor", "action", "purpose", "id", "extension"})
@@ -130,11 +181,17 @@ def is_understood(consent: Resource) -> bool:
     provision = consent.get("provision", {})
     permits = provision.get("type") == "permit"
     return not permits or (
-        set(provision) <= UNDERSTOOD
+        all(name in UNDERSTOOD or _is_within(consent, name) for name in provision)
         and not is_modified(consent)
         and _access(provision)
-        and _treatment(provision)
+        and _purpose(provision, PURPOSES.get(consent_type(consent), TREATMENT))
     )
+
+
+def _is_within(consent: Resource, name: str) -> bool:
+    only = WITHIN.get((consent_type(consent), name))
+    said = consent["provision"][name]
+    return only is not None and all(coding.get("code") == only for coding in said)
 
 
 def is_modified(value: Any) -> bool:
@@ -154,9 +211,9 @@ def _access(provision: Mapping[str, Any]) -> bool:
     return not codes or "access" in codes
 
 
-def _treatment(provision: Mapping[str, Any]) -> bool:
+def _purpose(provision: Mapping[str, Any], honoured: frozenset[str]) -> bool:
     codes = {coding.get("code") for coding in provision.get("purpose", ())}
-    return not codes or bool(codes & {"TREAT", "normal"})
+    return not codes or bool(codes & honoured)
 
 
 def _interval(value: Mapping[str, Any] | None) -> tuple[int, int]:

@@ -6,10 +6,12 @@ from typing import Mapping
 from fhir_server.policy.condition import NEVER, Condition, simplify
 from fhir_server.policy.facts import ACTION_NAMES
 
-PERMIT, DENY = "permit", "deny"
+PERMIT, DENY = "permit", "deny"  # a denial wins over any permission
+# A rule that says why what no rule permits is refused; it takes nothing from a permission.
+REFUSE = "refuse"
 # A rule that only leaves its id in the trace of what others permit.
 REPORT = "report"
-EFFECTS = frozenset({PERMIT, DENY, REPORT})
+EFFECTS = frozenset({PERMIT, DENY, REFUSE, REPORT})
 
 ACTIONS = frozenset(ACTION_NAMES)
 # What follows from an access that a rule settled. Every access is traced, so that is none of them.

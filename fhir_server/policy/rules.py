@@ -6,12 +6,17 @@ the order of the law has it otherwise (the attending doctor before the block lis
 document before break-glass), the denial itself says so.
 """
 
+from functools import cache
+from typing import Mapping
+
+from fhir_server.policy.facts import CHOICES, NO
 from fhir_server.policy.rule import (
     ACTIONS,
     ALERT,
     DENY,
     NOTICE,
     PERMIT,
+    REFUSE,
     REPORT,
     Rule,
     RuleSet,
@@ -20,10 +25,25 @@ from fhir_server.policy.rule import (
 from fhir_server.policy.table import rules
 
 __all__ = [
-    "ACTIONS", "ALERT", "DENY", "DEPOSIT", "DMP_2022", "MASK", "NOTICE", "PERMIT", "READ", "REPORT",
-    "Rule", "RuleSet",
+    "ACTIONS", "ALERT", "DENY", "DEPOSIT", "DMP_2022", "MASK", "NOTICE", "PERMIT", "READ", "REFUSE",
+    "REPORT", "Rule", "RuleSet", "law",
 ]  # fmt: skip
 
 READ, DEPOSIT, MASK = frozenset({"read"}), frozenset({"deposit"}), frozenset({"mask"})
 
-DMP_2022 = settled("dmp-2022", rules("dmp-2022"), {})
+_USUAL = dict.fromkeys(CHOICES, NO)
+
+
+def law(profile: str, chosen: Mapping[str, str] = {}) -> RuleSet:
+    """The rules of a law profile (`dmp-2022`); `chosen`: the choices (`facts.CHOICES`) that are not
+    the usual ones. The same choices give the same rules.
+    """
+    return _law(profile, frozenset((_USUAL | dict(chosen)).items()))
+
+
+@cache
+def _law(profile: str, choices: frozenset[tuple[str, str]]) -> RuleSet:
+    return settled(profile, rules(profile), dict(choices))
+
+
+DMP_2022 = law("dmp-2022")

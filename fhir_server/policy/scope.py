@@ -11,7 +11,8 @@ from typing import Mapping, Sequence
 
 from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, simplify
 from fhir_server.policy.facts import NATURES, NO, RELATIONS, YES, nature_of
-from fhir_server.policy.rule import DENY, PERMIT, RuleSet
+from fhir_server.policy.matrix import NO_KIND, SUMMARY
+from fhir_server.policy.rule import DENY, PERMIT, REPORT, RuleSet
 from fhir_server.policy.subject import Subject
 
 NO_RULES = RuleSet("none", ())
@@ -82,24 +83,11 @@ class Scope:
         Own documents count if there are any (relation `author`).
         """
         natures = dict.fromkeys(("document", nature_of(type_)))
-        ordinary = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
         parts: list[Condition] = [
-            AnyOf(
-                (
-                    simplify(self.of_nature(nature), ordinary | {"own": NO}),
-                    AllOf(
-                        (
-                            Is("author", YES),
-                            simplify(self.of_nature(nature), ordinary | {"own": YES}),
-                        )
-                    ),
-                )
-            )
-            for nature in natures
-            if nature != "trace"
+            ordinarily(self.of_nature(nature)) for nature in natures if nature != "trace"
         ]
         if "trace" in natures:
-            parts.append(simplify(self.of_nature("trace"), ordinary | {"own": NO}))
+            parts += [simplify(self.of_nature("trace"), row | {"own": NO}) for row in ORDINARY]
         return simplify(AnyOf(tuple(parts)), {})
 
     def needs_relation(self, type_: str) -> bool:
@@ -115,15 +103,40 @@ class Scope:
         return not self.everything and all(self.of_nature(nature) == NEVER for nature in NATURES)
 
 
+# Rows with nothing to hide: of no type that a rule names, and patient summaries, which some see
+# alone.
+_PLAIN = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO, "superseded": NO}
+ORDINARY = tuple(_PLAIN | {"kind": kind} for kind in (NO_KIND, SUMMARY))
+
+
+def ordinarily(when: Condition) -> Condition:
+    """When a condition holds for an ordinary row of a record, or for an own one if there are any.
+    """
+    parts = [
+        part
+        for row in ORDINARY
+        for part in (
+            simplify(when, row | {"own": NO}),
+            AllOf((Is("author", YES), simplify(when, row | {"own": YES}))),
+        )
+    ]
+    return simplify(AnyOf(tuple(dict.fromkeys(parts))), {})
+
+
 def of_nature(nature: str) -> dict[str, str]:
     """What the nature of a row alone settles: shared rows belong to no record, and only what is
     filed has labels.
     """
     facts = {"nature": nature}
     if nature == "shared":
-        facts |= dict.fromkeys(RELATIONS, NO) | {"state": "shared", "of_age": YES, "own": NO}
+        facts |= dict.fromkeys((*RELATIONS, "minor", "own"), NO)
+        facts |= {"state": "shared", "of_age": YES}
     if nature not in ("document", "list", "clinical"):
-        facts |= {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
+        facts |= {"masked": NO, "veiled_holder": NO}
+        if nature != "trace":  # of a secret connection
+            facts |= {"veiled_representatives": NO}
+    if nature not in ("document", "clinical"):
+        facts |= {"superseded": NO, "kind": NO_KIND}
     return facts
 
 
@@ -151,6 +164,6 @@ def permitting(rules: RuleSet, known: frozenset[tuple[str, str]], nature: str) -
     left = [
         Left(rule.name, simplify(rule.when, facts))
         for rule in rules.rules
-        if rule.effect != DENY and facts["action"] in rule.actions
+        if rule.effect in (PERMIT, REPORT) and facts["action"] in rule.actions
     ]
     return tuple(item for item in left if item.when != NEVER)

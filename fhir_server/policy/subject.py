@@ -20,6 +20,8 @@ ACTORS = (
     "expert",
     "eu-professional",
 )
+# The person whose record it is, and who acts for him.
+HOLDER_SIDE = frozenset({"holder", "representative"})
 INS_SYSTEMS = (
     "urn:oid:1.2.250.1.213.1.4.8",  # INS-NIR
     "urn:oid:1.2.250.1.213.1.4.9",  # INS-NIA

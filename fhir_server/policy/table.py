@@ -1,19 +1,18 @@
 """Read the tables of rules: `dmp-2022.csv`, one line a rule, and the words they use, `words.csv`.
 
-A table has one header and the separator `|`. An id may have several lines of the same effect, for
-different actions: they are one rule. Anything unknown in a line stops the import.
+An id may have several lines of the same effect, for different actions: they are one rule. Anything
+unknown in a line stops the import.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 
+from fhir_server.policy import matrix
 from fhir_server.policy.condition import ALWAYS, AllOf, AnyOf, Condition, OneOf
 from fhir_server.policy.language import LanguageError, Words, one_of, parse
+from fhir_server.policy.lines import lines
 from fhir_server.policy.rule import ACTIONS, EFFECTS, OBLIGATIONS, Rule
 
-FOLDER = Path(__file__).parent
 COLUMNS = (
     "id", "actor", "states", "about", "action", "condition", "effect", "obligation", "says", "dit",
     "source", "status",
@@ -21,25 +20,10 @@ COLUMNS = (
 Line = Mapping[str, str]
 
 
-def lines(name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The lines of the table `name`.csv, which has these columns; blank lines are skipped."""
-    text = (FOLDER / f"{name}.csv").read_text(encoding="utf-8")
-    rows = csv.reader(
-        (line for line in text.splitlines() if line.strip()), delimiter="|", quoting=csv.QUOTE_NONE
-    )
-    header, *body = [tuple(cell.strip() for cell in row) for row in rows]
-    if header != columns:
-        raise LanguageError(f"{name}.csv: the columns are {'|'.join(columns)}")
-    for row in body:
-        if len(row) != len(columns) or not all(row):
-            raise LanguageError(f"{name}.csv: `{row[0]}`: a cell is missing, empty or too much")
-    return [dict(zip(columns, row, strict=True)) for row in body]
-
-
 @cache
 def words() -> Words:
-    """The words of `words.csv`: each may use those above it."""
-    found: dict[str, Condition] = {}
+    """The words of `words.csv`, each of which may use those above it, and those of the matrix."""
+    found = {"outside-matrix": matrix.outside(), "unknown-cell": matrix.unknown()}
     for line in lines("words", ("word", "means", "says", "dit")):
         if line["word"] in found:
             raise LanguageError(f"words.csv: `{line['word']}` is defined twice")

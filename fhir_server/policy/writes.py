@@ -13,7 +13,7 @@ from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import ARCHIVED, CONFIDENTIALITY, MASKED, SECRET, VEILED, flags
 from fhir_server.policy.life import EARLY_DELETION, extension, objects
 from fhir_server.policy.relations import CLOSING, consent_type
-from fhir_server.policy.subject import Subject
+from fhir_server.policy.subject import HOLDER_SIDE, Subject
 
 Resource = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
             raise NotAllowed("traces are written by the server alone")
         case "document" if type_ == "DocumentReference":
             return (Act("deposit", _deposited(new, subject)),)
-        case "list" if subject.actor == "holder":
+        case "list" if subject.actor in HOLDER_SIDE:
             return (Act("deposit", "patient-document"),)  # the submission set of his own documents
         case "list" if subject.actor == "operator":
             return (Act("deposit", "reimbursement"),)  # likewise
@@ -62,7 +62,7 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
 
 def _deposited(document: Resource, subject: Subject) -> str:
     codes = {coding.get("code") for coding in document.get("type", {}).get("coding", ())}
-    if subject.actor == "holder" and codes and codes <= HOLDER_TYPES:
+    if subject.actor in HOLDER_SIDE and codes and codes <= HOLDER_TYPES:
         return "patient-document"
     return "reimbursement" if REIMBURSEMENT in codes else "other"
 

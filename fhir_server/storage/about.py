@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.fhir.reference import DOCUMENTS, elements
+from fhir_server.policy.matrix import merged
 from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.engine import Session
-from fhir_server.storage.write import Facts, set_facts
+from fhir_server.storage.write import Facts, facts_at, set_facts
 
 SPEAKS = "Provenance"
 
@@ -24,7 +25,7 @@ def facts_about(
         facts
         for text in dict.fromkeys(element["reference"] for element in elements(resource))
         if (target := local(text, base)) is not None and target.type_ in DOCUMENTS
-        for facts in _facts(session, target.type_, target.id_)
+        for facts in facts_at(session, target.type_, target.id_)
     ]
     if not found:
         return Facts(owners)
@@ -34,20 +35,9 @@ def facts_about(
         any(facts.masked for facts in found),
         max(facts.veiled_until for facts in found),
         any(facts.veiled_representatives for facts in found),
+        any(facts.superseded for facts in found),
+        merged(facts.kind for facts in found),
     )
-
-
-def _facts(session: Session, type_: str, id_: str) -> list[Facts]:
-    """Those of a document; none where there is no such document."""
-    rows = session.rows(
-        "SELECT d.owners, d.masked, d.veiled_until, d.veiled_representatives FROM resource d"
-        " WHERE d.type = :type AND d.id = :id",
-        {"type": type_, "id": id_},
-    )
-    return [
-        Facts(tuple(owners.split("\n")[1:-1]), bool(masked), int(veiled_until), bool(secret))
-        for owners, masked, veiled_until, secret in rows
-    ]
 
 
 def spread(

@@ -15,6 +15,7 @@ from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, natur
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
 from fhir_server.policy.labels import label_problem, labels, owners_of
+from fhir_server.policy.matrix import kind_of
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index, extract
@@ -32,6 +33,8 @@ from fhir_server.storage.write import Facts, New
 
 # To whom the existence of a record is no secret (contract 7, Status).
 KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
+# Relations that tell whom a record concerns that it is there.
+PERSONAL = frozenset({"holder", "guardian", "representative", "assistant", "kin", "expert"})
 NO_INDEX = Index(frozenset(), (), (), (), ())
 OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
@@ -62,22 +65,12 @@ class Checking(Repository):
         return run(self.session, base=self.house.base, guarded=guarded, until=until)
 
     def facts_of(self, current: Version) -> Facts:
-        owners, masked, veiled_until, secret = facts_of(self.session, current.type_, current.id_)
-        return Facts(tuple(owners.split("\n")[1:-1]), masked, veiled_until, secret)
-
-    def _known(self, type_: str, facts: Facts) -> RowFacts:
-        return self.row_facts(
-            type_,
-            facts.columns()["owners"],
-            facts.masked,
-            facts.veiled_until,
-            facts.veiled_representatives,
-        )
+        return facts_of(self.session, current.type_, current.id_)
 
     def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
         """The facts of a row about to be: own when its author is the caller, or of his house."""
         nature = nature_of(type_)
-        lines = Facts(owners).columns()["owners"]
+        lines = Facts(owners).lines
         collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
         own = is_own(nature, lines, self.subject.me)
         if nature == "consent":  # who else is named needs the type that says who collected it
@@ -104,7 +97,10 @@ class Checking(Repository):
             return Facts(owners)
         found = labels(resource)
         until = release(self.moment.now) if veiled_until is None else veiled_until
-        return Facts(owners, found.masked, until if found.veiled else 0, found.secret)
+        return Facts(
+            owners, found.masked, until if found.veiled else 0, found.secret,
+            resource.get("status") == "superseded", kind_of(resource),
+        )  # fmt: skip
 
     def _standing_for(self, resource: Mapping[str, Any], type_: str, index: Index) -> Standing:
         """Whose record a new resource goes into, and the caller's place there."""
@@ -134,7 +130,7 @@ class Checking(Repository):
         unopened = unopened and self.subject.actor not in KNOW_RECORDS
         standing = self._standing(named, unopened=True) if unopened else self.standing(named)
         if self.house.rules and self.subject.actor not in KNOW_RECORDS:
-            if standing is None or "holder" not in standing.relations:
+            if standing is None or not standing.relations & PERSONAL:
                 record = standing.record if standing else 0
                 raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
         return standing

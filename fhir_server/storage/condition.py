@@ -62,13 +62,16 @@ def row_fact(alias: str, *, nature: str, me: int, position: str, names: Names) -
         **{relation: f"{names.held} & {bit} <> 0" for relation, bit in BITS.items()},
         "of_age": f"{names.born} <= :adult_before",
         "masked": f"{alias}.masked",
+        "minor": f"{names.born} > :majority",
         "veiled_holder": f"{alias}.veiled_until > :now",
         "veiled_representatives": f"{alias}.veiled_representatives",
+        "superseded": f"{alias}.superseded",
     }
+    words = {"state": names.state, "kind": f"{alias}.kind"}
 
     def fact(name: str, value: str) -> str:
-        if name == "state":
-            return f"{names.state} = '{_literal(value)}'"
+        if name in words:
+            return f"{words[name]} = '{_literal(value)}'"
         test = own() if name == "own" else true[name]
         return f"({test})" if value == YES else f"(NOT ({test}))"
 

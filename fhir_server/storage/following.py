@@ -8,14 +8,14 @@ from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_limit, notice_due
 from fhir_server.policy.facts import SHARED
 from fhir_server.policy.life import NOTICE, RELEASE, Due
-from fhir_server.policy.relations import Relation, record_state, relations_of
+from fhir_server.policy.relations import TELLING, Relation, record_state, relations_of
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.checks import Checking
 from fhir_server.storage.content import birth, content_of
 from fhir_server.storage.due import add_due, set_due
 from fhir_server.storage.notices import tell
-from fhir_server.storage.place import who
+from fhir_server.storage.place import PEOPLE, who
 from fhir_server.storage.write import New
 
 # What its holder is told when the state of his record changes from one to the other.
@@ -32,7 +32,7 @@ class Following(Checking):
     def _derive(self, resource: Mapping[str, Any], new: New) -> None:
         """Relations, state and facts that this content says, in the same transaction."""
         self._derive_parameter(new, resource)
-        if new.type_ in ("Patient", "CareTeam", "Consent"):
+        if new.type_ in TELLING:
             self.standings.clear()
             found = relations_of(resource, who(self.session, resource, base=self.house.base))
             write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
@@ -40,7 +40,7 @@ class Following(Checking):
             self._move(resource, new)
         elif new.record > SHARED:
             self._add_authors(new.record, set(new.facts.owners))
-        if new.type_ in ("Practitioner", "PractitionerRole", "Organization"):
+        if new.type_ in PEOPLE:
             self.standings.clear()
             self._derive_again(new.type_, new.id_)
         self._start_clocks(resource, new)

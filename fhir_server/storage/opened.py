@@ -24,7 +24,8 @@ from fhir_server.storage import parameters, read, trail
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
 from fhir_server.storage.notices import tell
-from fhir_server.storage.rows import Named, Rows, standing
+from fhir_server.storage.rows import Named, Rows, standing, times
+from fhir_server.storage.write import Facts
 
 # One text for all three: no authorisation, blocked, opposed (contract 5).
 NO_ACCESS = "no access to this record"
@@ -112,15 +113,16 @@ class Opened:
     def _standing(self, named: Named, *, unopened: bool = False) -> Standing | None:
         """`unopened`: a record that is not opened yet is there for him too."""
         rows = self.rows(named)
-        rows.params |= {"now": self.moment.now, "adult_before": self.moment.adult_before}
+        rows.params |= times(self.moment.now, self.moment.adult_before)
         for n, identifier in enumerate(self.subject.me):
             rows.params[f"me{n}"] = identifier
         text = standing(rows.named_records(), len(self.subject.me), rows.postgres, True)
-        text = f"SELECT record, state, born <= :adult_before, patient, held FROM ({text}) s"
+        ages = "born <= :adult_before, born > :majority"
+        text = f"SELECT record, state, {ages}, patient, held FROM ({text}) s"
         found = self.session.rows(text, rows.params)
         if len(found) != 1:
             return None
-        number, state, of_age, patient, held = found[0]
+        number, state, of_age, minor, patient, held = found[0]
         unopened = unopened or self.house.rules is None or self.subject.actor == "operator"
         if state == "before" and not unopened:
             return None
@@ -131,7 +133,7 @@ class Opened:
         ):
             raise Forbidden(NO_ACCESS, rule="person_id", record=number)
         relations = frozenset(relation for relation, bit in BITS.items() if held & bit)
-        return Standing(number, state, bool(of_age), relations, patient)
+        return Standing(number, state, bool(of_age), relations, patient, bool(minor))
 
     def record_of_holder(self, ins: str) -> int | None:
         """The record whose holder has this INS (`system|value`): to compare two names of a patient,
@@ -173,16 +175,16 @@ class Opened:
             settled += decision.reasons
         return " ".join(dict.fromkeys(settled))
 
-    def row_facts(
-        self, type_: str, owners: str, masked: bool, veiled_until: int, secret: bool
-    ) -> RowFacts:
+    def row_facts(self, type_: str, facts: Facts) -> RowFacts:
         nature = nature_of(type_)
         return RowFacts(
             nature,
-            is_own(nature, owners, self.subject.me),
-            masked,
-            veiled_until > self.moment.now,
-            secret,
+            is_own(nature, facts.lines, self.subject.me),
+            facts.masked,
+            facts.veiled_until > self.moment.now,
+            facts.veiled_representatives,
+            facts.superseded,
+            facts.kind,
         )
 
     # The trail.
@@ -273,7 +275,7 @@ class Opened:
         type_, row = "DocumentReference", RowFacts("document")
         if named.resource:
             type_ = named.resource[0]
-            row = self.row_facts(type_, *read.facts_of(self.session, *named.resource))
+            row = self.row_facts(type_, read.facts_of(self.session, *named.resource))
         decision = self.decision(Act("read"), standing, row)
         return "" if decision.permitted else " ".join(decision.reasons)
 

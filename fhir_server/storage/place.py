@@ -20,6 +20,7 @@ from profiles.definitions import r4
 
 Resource = Mapping[str, Any]
 OWNERS = ("subject", "patient", "beneficiary")
+PEOPLE = ("Practitioner", "PractitionerRole", "Organization", "RelatedPerson")
 
 
 def patient_of(resource: Resource, index: Index, *, base: str) -> Named:
@@ -110,6 +111,8 @@ def who(session: Session, resource: Resource, *, base: str) -> Who:
         if target is None or depth == 0:
             return ()
         found = national_identifiers(target)
+        if target["resourceType"] == "RelatedPerson":
+            found += holders(target)
         if target["resourceType"] == "PractitionerRole" and "practitioner" in target:
             found += read(target["practitioner"], depth - 1)
         return found
@@ -118,11 +121,11 @@ def who(session: Session, resource: Resource, *, base: str) -> Who:
 
 
 def _stored(session: Session, reference: Mapping[str, Any], base: str) -> Resource | None:
-    """The Practitioner, PractitionerRole or Organization a reference leads to: shared, so that no
-    right is asked.
+    """The Practitioner, PractitionerRole, Organization (shared, so that no right is asked) or
+    RelatedPerson a reference leads to.
     """
     target = local(reference.get("reference", ""), base)
-    if target is None or target.type_ not in ("Practitioner", "PractitionerRole", "Organization"):
+    if target is None or target.type_ not in PEOPLE:
         return None
     rows = session.rows(
         "SELECT d.body FROM resource d WHERE d.type = :type AND d.id = :id AND NOT d.deleted",

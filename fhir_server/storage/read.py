@@ -6,9 +6,17 @@ https://hl7.org/fhir/R4/http.html#read, #vread
 from functools import lru_cache
 
 from fhir_server.storage.engine import Session
-from fhir_server.storage.rows import Named, Rows, Shape, standing, visible_rows
+from fhir_server.storage.rows import (
+    Named,
+    Rows,
+    Shape,
+    asks_everybody,
+    standing,
+    visible_rows,
+)
 from fhir_server.storage.version import COLUMNS, Version, columns
 from fhir_server.storage.version import version as version_of
+from fhir_server.storage.write import Facts, facts_at
 
 NOTED = (
     "noted AS (INSERT INTO trail (id, record, at, agent, rules, note, pending)"
@@ -27,9 +35,9 @@ def read_text(type_: str, shape: Shape, traced: bool) -> str:
     if not shape.everything:
         named = "SELECT n.record FROM resource n WHERE n.type = :named_type AND n.id = :named_id"
         operator = ("actor", "operator") in shape.known
-        parts.append(
-            f"standing AS MATERIALIZED ({standing(named, shape.me, shape.postgres, operator)})"
-        )
+        everybody = asks_everybody(shape)
+        text = standing(named, shape.me, shape.postgres, operator, everybody)
+        parts.append(f"standing AS MATERIALIZED ({text})")
     parts.append(
         f"seen AS (SELECT {columns('d')}, {seen.full} AS full_, {seen.rules} AS rules FROM "
         f"{seen.source}"
@@ -127,17 +135,9 @@ def raw_version(session: Session, type_: str, id_: str) -> Version | None:
     return version_of(rows[0]) if rows else None
 
 
-def facts_of(session: Session, type_: str, id_: str) -> tuple[str, bool, int, bool]:
-    """Owners, masked, veiled until, veiled for representatives: of a row that exists, whoever asks;
-    for decisions alone.
-    """
-    rows = session.rows(
-        "SELECT d.owners, d.masked, d.veiled_until, d.veiled_representatives FROM resource d"
-        " WHERE d.type = :type AND d.id = :id",
-        {"type": type_, "id": id_},
-    )
-    owners, masked, veiled_until, secret = rows[0]
-    return owners, bool(masked), int(veiled_until), bool(secret)
+def facts_of(session: Session, type_: str, id_: str) -> Facts:
+    """What the rules may know of a row that exists, whoever asks; for decisions alone."""
+    return facts_at(session, type_, id_)[0]
 
 
 def referring(session: Session, type_: str, id_: str) -> list[tuple[str, str]]:

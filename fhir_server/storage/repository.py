@@ -11,6 +11,7 @@ from fhir_server.policy.facts import SHARED, nature_of
 from fhir_server.policy.redaction import document_links, minimal_patient, without, without_words
 from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
+from fhir_server.policy.subject import HOLDER_SIDE
 from fhir_server.search.query import Query, Way
 from fhir_server.storage import read, trail
 from fhir_server.storage.across import Part, find_across
@@ -252,7 +253,7 @@ class Repository(Opened):
 
     def _may_hide(self, version: Version) -> bool:
         """Whether something of this version may not be for this caller."""
-        is_log = version.type_ == "AuditEvent" and self.subject.actor == "holder"
+        is_log = version.type_ == "AuditEvent" and self.subject.actor in HOLDER_SIDE
         return bool(version.body) and (version.linked or is_log or not version.full)
 
     def _shown(self, version: Version) -> bytes:
@@ -261,7 +262,7 @@ class Repository(Opened):
             return write_json(minimal_patient(resource, MINIMUM))
         links = set(document_links(resource))
         shown = without(resource, frozenset(links - self.visible(links, deleted=True)))
-        if version.type_ == "AuditEvent" and self.subject.actor == "holder":
+        if version.type_ == "AuditEvent" and self.subject.actor in HOLDER_SIDE:
             shown = without_words(shown, self.subject.identifier)
         return version.body if shown == resource else write_json(shown)
 

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fhir_server.policy.condition import ALWAYS, AllOf, AnyOf, Condition, Is, simplify
-from fhir_server.policy.facts import NO, YES, nature_of
+from fhir_server.policy.condition import ALWAYS, Condition, mentions, simplify
+from fhir_server.policy.facts import EVERYBODY, MAJORITY, NATURES, OF_EVERYBODY, YES, nature_of
+from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.rule import RuleSet
-from fhir_server.policy.scope import Scope
+from fhir_server.policy.scope import ORDINARY, Scope, ordinarily, permitting
 from fhir_server.search.parameters import parameters
 from fhir_server.storage.condition import Names, row_fact, where
 
 ALL = "1 = 1"  # of the rows of an alias that need no look at their record
-ORDINARY = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO}
-
 
 # The one record a token with `person_id` is good for.
 PERSON = "SELECT h.record FROM relation h WHERE h.kind = 'holder' AND h.actor = :person"
@@ -83,7 +82,7 @@ class Rows:
             self.postgres,
         )
         if not scope.everything:
-            self.params |= {"now": self.now, "adult_before": self.adult_before}
+            self.params |= times(self.now, self.adult_before)
             if scope.person:
                 self.params["person"] = scope.person
             for n, identifier in enumerate(scope.me):
@@ -123,8 +122,11 @@ class Rows:
 
         `before`: records that are not open yet count too; for others they do not exist.
         """
-        named = self.named_records() if self.named else ""
-        return standing(named, len(self.scope.me), self.postgres, before)
+        bound = PERSON if self.scope.person else ""
+        named = self.named_records() if self.named else bound
+        return standing(
+            named, len(self.scope.me), self.postgres, before, asks_everybody(self.shape)
+        )
 
     def named_records(self) -> str:
         """SELECT of the numbers of the records that the request names."""
@@ -152,11 +154,34 @@ class Rows:
         return entry(type_, self.shape)
 
 
+def times(now: int, adult_before: int) -> dict[str, int]:
+    """The parameters of conditions on times: now, and the births (ms) that make of age."""
+    majority = birth_of_age(now, MAJORITY)
+    return {"now": now, "adult_before": adult_before, "majority": majority}
+
+
+@lru_cache(maxsize=1024)
+def asks_everybody(shape: Shape) -> bool:
+    """Whether what everybody is to a record (opposed, such as to break-glass) may count."""
+    scope, known = _scope(shape), shape.known
+    return any(
+        mentions(when, OF_EVERYBODY)
+        for nature in NATURES
+        for when in (
+            scope.of_nature(nature),
+            *(left.when for left in permitting(shape.rules, known, nature)),
+        )
+    )
+
+
 @lru_cache(maxsize=256)
-def standing(named: str, me: int, postgres: bool, before: bool) -> str:
-    """See `Rows.standing`; `named` is SQL, "" for all records the caller has a relation to."""
+def standing(named: str, me: int, postgres: bool, before: bool, everybody: bool = True) -> str:
+    """See `Rows.standing`; `named` is SQL, "" for all records the caller has a relation to.
+    `everybody`: the relations that concern everybody are his too.
+    """
     held = "bit_or(x.bit)" if postgres else "sum(DISTINCT x.bit)"
-    inside = ", ".join(f":me{n}" for n in range(me)) or "''"
+    them = [f":me{n}" for n in range(me)] + ([f"'{EVERYBODY}'"] if everybody else [])
+    inside = ", ".join(them) or "''"
     in_force = f"x.actor IN ({inside}) AND x.since <= :now AND x.until > :now"
     opened = "" if before else " AND k.state <> 'before'"
     if named:
@@ -288,9 +313,6 @@ def _of_record(when: Condition, type_: str) -> Condition:
     """A rule's condition asked of a record as a whole: of an ordinary row, or of an own one if
     there are any.
     """
-    own = simplify(when, ORDINARY | {"own": YES})
     if type_ == "AuditEvent":  # of one's own traces there are always some
-        return own
-    return simplify(
-        AnyOf((simplify(when, ORDINARY | {"own": NO}), AllOf((Is("author", YES), own)))), {}
-    )
+        return simplify(when, ORDINARY[0] | {"own": YES})
+    return ordinarily(when)

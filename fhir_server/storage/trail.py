@@ -79,7 +79,8 @@ def _take(session: Session, where: str, params: Params) -> list[Row]:
 
 def _make(session: Session, row: Row, base: str) -> None:
     id_, record, at, agent, rules, note, patient = row
-    event = audit_event(read(bytes(note)), id_=id_, at=at, patient=patient, rules=rules)
+    said = read(bytes(note))
+    event = audit_event(said, id_=id_, at=at, patient=patient, rules=rules)
     new = New(
         record=record,
         type_="AuditEvent",
@@ -89,7 +90,7 @@ def _make(session: Session, row: Row, base: str) -> None:
         method="POST",
         body=write_json(event),
         linked=bool(document_links(event)),
-        facts=Facts(owners=(agent,) if agent else ()),
+        facts=Facts((agent,) if agent else (), veiled_representatives=said.secret),
     )
     index = extract(event, base=base, registry=session.registry)
     insert(session, new, index, base=base)

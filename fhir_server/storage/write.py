@@ -6,6 +6,7 @@ Nothing here asks who writes: `repository` has decided before it calls.
 from dataclasses import dataclass
 from typing import Any, Iterable
 
+from fhir_server.policy.matrix import NO_KIND
 from fhir_server.policy.relations import Relation
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
@@ -22,13 +23,22 @@ class Facts:
     masked: bool = False
     veiled_until: int = 0
     veiled_representatives: bool = False
+    superseded: bool = False
+    kind: str = NO_KIND
+
+    @property
+    def lines(self) -> str:
+        """The owners as they lie there: one a line, a newline first and last."""
+        return "".join(f"\n{owner}" for owner in self.owners) + "\n" if self.owners else ""
 
     def columns(self) -> dict[str, Any]:
         return {
-            "owners": "".join(f"\n{owner}" for owner in self.owners) + "\n" if self.owners else "",
+            "owners": self.lines,
             "masked": self.masked,
             "veiled_until": self.veiled_until,
             "veiled_representatives": self.veiled_representatives,
+            "superseded": self.superseded,
+            "kind": self.kind,
         }
 
 
@@ -80,6 +90,8 @@ COLUMNS = (
     "masked",
     "veiled_until",
     "veiled_representatives",
+    "superseded",
+    "kind",
 )
 _VALUES = ", ".join(f":{name}" for name in COLUMNS)
 _INDEX = {
@@ -247,11 +259,27 @@ def _lite_index(session: Session, pk: int, index: Index) -> int:
     return int(session.rows(f"SELECT {parameters.GENERATION}", {})[0][0])
 
 
+_FACTS = ("owners", "masked", "veiled_until", "veiled_representatives", "superseded", "kind")
 SET_FACTS = (
-    "UPDATE resource SET owners = :owners, masked = :masked, veiled_until = :veiled_until,"
-    " veiled_representatives = :veiled_representatives, record = :record WHERE type = :type AND "
-    "id = :id"
+    f"UPDATE resource SET {', '.join(f'{name} = :{name}' for name in _FACTS)}, record = :record"
+    " WHERE type = :type AND id = :id"
 )
+
+
+def facts_at(session: Session, type_: str, id_: str) -> list[Facts]:
+    """The facts of the row at this address, whoever asks; none where there is no such row."""
+    rows = session.rows(
+        f"SELECT {', '.join(f'd.{name}' for name in _FACTS)} FROM resource d"
+        " WHERE d.type = :type AND d.id = :id",
+        {"type": type_, "id": id_},
+    )
+    return [
+        Facts(
+            tuple(owners.split("\n")[1:-1]), bool(masked), int(veiled_until), bool(secret),
+            bool(superseded), kind,
+        )
+        for owners, masked, veiled_until, secret, superseded, kind in rows
+    ]  # fmt: skip
 
 
 def set_facts(session: Session, address: tuple[str, str], record: int, facts: Facts) -> None:

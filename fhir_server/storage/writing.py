@@ -106,7 +106,7 @@ class Writing(Following):
         resource = draft.resource
         acts = change(shown, resource) if self.house.rules and not current.deleted else ()
         standing, facts = self._standing_of(current), self.facts_of(current)
-        rules = self.permit(acts, standing, self._known(current.type_, facts))
+        rules = self.permit(acts, standing, self.row_facts(current.type_, facts))
         if not acts and self.house.rules and not current.deleted:
             return Written(current, standing.record, rules)  # nothing changes: no new version
         if draft.type_ == "Consent" and self.house.rules and not current.deleted:
@@ -234,7 +234,7 @@ class Writing(Following):
         """Delete logically: the row stays as a tombstone, older versions stay in the history."""
         acts = removal(content_of(current.body)) if self.house.rules else ()
         facts = self.facts_of(current)
-        rules = self.permit(acts, self._standing_of(current), self._known(current.type_, facts))
+        rules = self.permit(acts, self._standing_of(current), self.row_facts(current.type_, facts))
         self.deleted.add((current.type_, current.id_))
         return self._erase(current, facts, rules)
 

@@ -225,6 +225,7 @@ def test_R110_no_notice_no_access(
 
 
 def test_R110_what_is_refused_is_no_access(record: Record, oblige: House) -> None:
+    record.consent(record.holder, "dmp-emergency-opposition")
     assert record.find(in_emergency(record, OTTO)).status == 403
     assert notices(record, record.holder) == []
 

@@ -4,6 +4,7 @@ The design's `domain.md` 1.3: who asks, in which record, for what.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts, Standing, subject_facts
@@ -16,9 +17,9 @@ HOUSE = "urn:oid:1.2.250.1.71.4.2.2|1750100125"
 IDENTIFIERS = {"holder": INS, "representative": INS, "trusted-person": INS, "heir": INS}
 
 
-def caller(actor: str = "professional", **more: str) -> Subject:
-    """`more`: purpose, reason, sector, auth_mode, organization."""
-    return Subject(actor, IDENTIFIERS.get(actor, PS), **more)  # type: ignore[arg-type]
+def caller(actor: str = "professional", **more: Any) -> Subject:
+    """`more`: purpose, reason, sector, auth_mode, organization, person, roles."""
+    return Subject(actor, IDENTIFIERS.get(actor, PS), **more)
 
 
 def facts(
@@ -29,10 +30,11 @@ def facts(
     relations: Iterable[str] = (),
     state: str = "open",
     of_age: bool = True,
+    minor: bool = False,
     row: RowFacts | None = None,
 ) -> dict[str, str]:
     """Every fact there is; the row is an ordinary document unless it is given."""
-    standing = Standing(1, state, of_age, frozenset(relations))
+    standing = Standing(1, state, of_age, frozenset(relations), minor=minor)
     found = dict(subject_facts(subject, action=action, asks=asks))
     return found | standing.facts() | (row or RowFacts("document")).facts()
 
@@ -44,12 +46,14 @@ def decision(
     asks: str = "other",
     state: str = "open",
     of_age: bool = True,
+    minor: bool = False,
     row: RowFacts | None = None,
-    **who: str,
+    **who: Any,
 ) -> Decision:
     """What DMP 2022 says."""
     asked = facts(
         caller(actor, **who),
-        action=action, asks=asks, relations=relations, state=state, of_age=of_age, row=row,
+        action=action, asks=asks, relations=relations, state=state, of_age=of_age, minor=minor,
+        row=row,
     )  # fmt: skip
     return decide(DMP_2022.rules, asked)

@@ -99,7 +99,7 @@ class Record:
         return self.label(who, id_, MASKED)
 
     def consent(self, who: Person, code: str, *people: Person, **more: Any) -> Answer:
-        deny = code in ("dmp-pro-block", "dmp-team-opposition")
+        deny = code == "dmp-pro-block" or code.endswith("-opposition")
         return self.house.post("Consent", who, consent(self.id, code, *people, deny=deny, **more))
 
     def team(self) -> dict[str, Any]:

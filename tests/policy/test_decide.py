@@ -7,7 +7,7 @@ import pytest
 from fhir_server.policy.condition import ALWAYS, Is
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts
-from fhir_server.policy.rules import ACTIONS, DENY, DMP_2022, PERMIT, REPORT, Rule
+from fhir_server.policy.rules import ACTIONS, DENY, DMP_2022, PERMIT, REFUSE, REPORT, Rule
 from tests.policy.asking import caller, decision, facts
 
 PLAIN = RowFacts("document")
@@ -26,7 +26,7 @@ READS = [
     ("holder", ["holder"], SECRET, "R030", True),
     ("holder", [], PLAIN, "no-rule-permits", False),
     ("holder", ["holder"], TRACE, "R046", True),
-    ("professional", [], PLAIN, "no-rule-permits", False),
+    ("professional", [], PLAIN, "R092", False),
     ("professional", ["care_team"], PLAIN, "R080", True),
     ("professional", ["care_team"], MASKED, "R081", False),
     ("professional", ["care_team"], VEILED, "R080", True),
@@ -39,7 +39,7 @@ READS = [
     ("professional", ["attending"], VEILED, "R060", True),
     ("professional", ["equivalent"], MASKED, "R063", True),
     ("professional", ["author"], OWN, "R070", True),
-    ("professional", ["author"], PLAIN, "no-rule-permits", False),
+    ("professional", ["author"], PLAIN, "R092", False),
     ("professional", ["blocked", "care_team"], PLAIN, "R100", False),
     ("professional", ["blocked", "consented"], PLAIN, "R100", False),
     ("professional", ["blocked", "author"], OWN, "R100", False),
@@ -50,7 +50,7 @@ READS = [
     ("professional", ["care_team"], TRACE, "R096", False),
     ("professional", [], OWN_TRACE, "R095", True),
     ("operator", [], TRACE, "R163", True),
-    ("operator", [], PLAIN, "no-rule-permits", False),
+    ("operator", [], PLAIN, "R161", False),
     ("operator", [], RowFacts("consent"), "K03", True),
     ("operator", [], RowFacts("patient"), "K03", True),
     ("secretary", ["care_team"], PLAIN, "R150", False),
@@ -78,16 +78,19 @@ def test_who_reads_what(
     assert reason in found.reasons
 
 
-@pytest.mark.parametrize("state", ["closed", "before", "deceased"])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("closed", "R021"), ("before", "no-rule-permits"), ("deceased", "R175")],
+)
 @pytest.mark.parametrize(
     "relation", ["attending", "equivalent", "care_team", "consented", "author"]
 )
 @pytest.mark.parametrize("action", ["read", "deposit", "mask", "unmask", "remove", "archive"])
-def test_r021_in_a_record_that_is_not_open_no_professional_has_any_right(
-    state: str, relation: str, action: str
+def test_r021_r175_in_a_record_that_is_not_open_no_professional_has_any_right(
+    state: str, reason: str, relation: str, action: str
 ) -> None:
     found = decision("professional", relation, state=state, action=action, row=OWN)
-    assert found == Decision(False, ("no-rule-permits",))
+    assert found == Decision(False, (reason,))
 
 
 @pytest.mark.parametrize(
@@ -167,18 +170,22 @@ def test_who_does_what(
     assert decision(actor, *relations, action=action, asks=asks, row=row).permitted == permitted
 
 
-@pytest.mark.parametrize("relations", [("care_team",), ("attending",), ("consented",)])
-def test_break_glass_and_centre_15_do_not_go_by_relations(relations: tuple[str, ...]) -> None:
-    for purpose in ("bris_de_glace", "centre_15"):
-        for action in ("read", "deposit", "mask"):
-            assert not decision(
-                "professional", *relations, action=action, purpose=purpose
-            ).permitted
+@pytest.mark.parametrize("relations", [(), ("care_team",), ("attending",), ("author",)])
+@pytest.mark.parametrize("purpose", ["bris_de_glace", "centre_15"])
+def test_break_glass_and_centre_15_without_a_named_patient_open_nothing(
+    purpose: str, relations: tuple[str, ...]
+) -> None:
+    for action in ("read", "deposit", "mask"):
+        for row in (PLAIN, OWN, OWN_TRACE):
+            found = decision(
+                "professional", *relations, action=action, row=row, purpose=purpose, reason="why"
+            )
+            assert (found.permitted, "K15" in found.reasons) == (False, True)
 
 
 @pytest.mark.parametrize(
     ("sector", "rule"),
-    [("SA23", "R002"), ("SA44", "R003"), ("SA45", "R003"), ("SA48", "R003"), ("SA13", "R134")],
+    [("SA23", "R002"), ("SA44", "R003"), ("SA45", "R003"), ("SA48", "R003"), ("SA13", "R133")],
 )
 def test_some_sectors_shut_everything(sector: str, rule: str) -> None:
     for relation in ("care_team", "consented", "attending"):
@@ -207,6 +214,7 @@ def test_a_minor_does_nothing_himself() -> None:
 
 
 SAYS = Rule("S", REPORT, ACTIONS, ALWAYS, "", "")
+WHY = Rule("W", REFUSE, ACTIONS, ALWAYS, "", "")
 YES, NO_ = Rule("Y", PERMIT, ACTIONS, ALWAYS, "", ""), Rule("N", DENY, ACTIONS, ALWAYS, "", "")
 
 
@@ -222,6 +230,13 @@ def test_a_rule_that_reports_is_named_and_permits_nothing() -> None:
     assert decide([SAYS], asked) == Decision(False, ("no-rule-permits",))
     assert decide([YES, SAYS], asked) == Decision(True, ("Y", "S"))
     assert decide([NO_, YES, SAYS], asked) == Decision(False, ("N",))
+
+
+def test_a_rule_that_refuses_names_what_nobody_permits_and_takes_nothing_away() -> None:
+    asked = facts(caller())
+    assert decide([WHY], asked) == Decision(False, ("W",))
+    assert decide([YES, WHY], asked) == Decision(True, ("Y",))
+    assert decide([NO_, WHY], asked) == Decision(False, ("N",))
 
 
 def test_a_rule_that_asks_what_nobody_knows_refuses() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_server.policy import table
+from fhir_server.policy import lines, table
 from fhir_server.policy.condition import (
     ALWAYS,
     NEVER,
@@ -18,6 +18,7 @@ from fhir_server.policy.condition import (
 )
 from fhir_server.policy.facts import NO, VALUES, YES
 from fhir_server.policy.language import LanguageError, parse
+from fhir_server.policy.lines import TableError
 from fhir_server.policy.rule import DENY, PERMIT, REPORT, Rule, RuleSet, settled
 
 ATTENDING, OWN, MASKED = Is("attending", YES), Is("own", YES), Is("masked", YES)
@@ -79,12 +80,12 @@ LINE = "R1|always|open|document|read|own|permit|notice|says|dit|source|L"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(table, "FOLDER", tmp_path)
+    monkeypatch.setattr(lines, "FOLDER", tmp_path)
     return tmp_path
 
 
-def read(folder: Path, *lines: str) -> tuple[Rule, ...]:
-    (folder / "law.csv").write_text("\n".join((HEADER, *lines)), encoding="utf-8")
+def read(folder: Path, *rows: str) -> tuple[Rule, ...]:
+    (folder / "law.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     return table.rules("law")
 
 
@@ -105,13 +106,13 @@ def test_a_line_is_a_rule(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_line_with_anything_unknown_stops_the_import(folder: Path, old: str, new: str) -> None:
-    with pytest.raises(LanguageError, match="R1"):
+    with pytest.raises(TableError, match="R1"):
         read(folder, LINE.replace(old, new, 1))
 
 
 def test_another_header_stops_the_import(folder: Path) -> None:
     (folder / "law.csv").write_text("id|says\nR1|x", encoding="utf-8")
-    with pytest.raises(LanguageError, match="columns"):
+    with pytest.raises(TableError, match="columns"):
         table.rules("law")
 
 

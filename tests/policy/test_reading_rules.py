@@ -269,7 +269,7 @@ def test_r100_a_blocked_professional_gets_nothing(record: Record) -> None:
 def test_r101_a_blocked_professional_deposits_nothing(record: Record) -> None:
     record.consent(record.holder, "dmp-pro-block", OTTO)
     answer = record.deposit(OTTO)
-    assert answer.status == 403 and "R100" in record.rules(OTTO)
+    assert answer.status == 403 and "R101" in record.rules(OTTO)
 
 
 def test_r102_r114_break_glass_opens_nothing_to_the_blocked_and_needs_a_reason(

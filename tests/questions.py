@@ -92,6 +92,7 @@ def searches(script: Script) -> Iterator[str]:
     yield from histories(script)
     yield from includes(script)
     yield from lists(script)
+    yield from filters(script)
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")
@@ -156,6 +157,33 @@ def lists(script: Script) -> Iterator[str]:
     yield f"Patient?_has:DocumentReference:patient:_list={script.lists[0]}"
 
 
+def filters(script: Script) -> Iterator[str]:
+    """By tests that meet what is hidden, deny it, or name whose it is."""
+    for record, holder in zip(script.records, (LUCIEN, CLAIRE), strict=True):
+        for filter_ in (
+            f"patient eq Patient/{record}", f"patient eq {record} or status eq superseded",
+            f"not (patient eq Patient/{record})", f"patient.identifier eq {holder.sub}",
+            f"patient[identifier eq {holder.sub}].active eq true", f"patient ne {record}",
+        ):  # fmt: skip
+            yield f"DocumentReference?_filter={filter_}&_count=3"
+        yield f"Patient?_filter=identifier eq {holder.sub}"
+        yield f"Patient?_filter=identifier eq {holder.sub} or birthdate gt 1900"
+    for filter_ in (
+        f"security-label eq {MASKED}", f"not (security-label eq {MASKED})",
+        f"author.identifier eq {ANNE.sub}", "relatesto pr true", "relation eq replaces",
+        "not (relatesto.status eq superseded)", "description co e and not (description sw l)",
+    ):  # fmt: skip
+        yield f"DocumentReference?_filter={filter_}"
+    for filter_ in (
+        f"item.security-label eq {MASKED}", "item pr false", "item ne DocumentReference/x",
+        f"not (item:DocumentReference.security-label eq {MASKED})", "item.relatesto pr true",
+    ):  # fmt: skip
+        yield f"List?_filter={filter_}"
+    yield f"Patient?_filter=_has:DocumentReference:patient:security-label eq {MASKED}"
+    yield "Patient?_filter=not (_has:DocumentReference:patient:status eq superseded)"
+    yield "Consent?_filter=data ne DocumentReference/x or data pr false"
+
+
 def histories(script: Script) -> Iterator[str]:
     """Of everything and of types, page by page."""
     yield from ("_history", "_history?_count=5", "_history?_count=0")
@@ -189,6 +217,12 @@ def ways_to(document: Document) -> Iterator[str]:
     yield f"DocumentReference?relatesto={id_}"
     yield f"DocumentReference?relatesto:DocumentReference.identifier={document.unique}"
     yield f"Consent?data={address}"
+    for filter_ in (f"item eq {address}", f"not (item re {id_})", f"item eq {id_} or status eq a"):
+        yield f"List?_filter={filter_}"
+    yield f"DocumentReference?_filter=not (_id eq {id_})"
+    yield f"DocumentReference?_filter=relatesto ne {address}"
+    yield f"DocumentReference?_filter=not (relatesto eq {address})"
+    yield f"Consent?_filter=not (data eq {address})"
     yield f"Patient?_has:DocumentReference:patient:identifier={URI}|{document.unique}"
     yield f"Patient?_has:DocumentReference:patient:_id={id_}"
     yield f"Patient?_has:List:patient:item={address}"

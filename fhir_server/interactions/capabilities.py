@@ -63,6 +63,12 @@ def _tag(text: bytes) -> str:
 # Search parameters of every type, whatever it is.
 OF_ALL_TYPES: tuple[Json, ...] = (
     {"name": "_list", "type": "special", "documentation": "the id of a stored List"},
+    {
+        "name": "_filter",
+        "type": "special",
+        "definition": "http://hl7.org/fhir/SearchParameter/filter",
+        "documentation": "without `ss` and `sb`, and operations that a type has no meaning for",
+    },
 )
 
 

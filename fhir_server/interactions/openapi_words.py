@@ -40,7 +40,7 @@ _PAGED = ("_count", *_SUBSET)
 _HISTORY = Described((200,), (410,), ("_since", "_at", "_list", *_PAGED), shows="bundle")
 _READ = Described((200, 206, 304), (410, 416),
                   ("If-None-Match", "If-Modified-Since", "Range", *_SUBSET), shows="content")
-_SEARCH = ("criteria", "_list", "_include", "_revinclude", "_sort", "_total", *_PAGED)
+_SEARCH = ("criteria", "_list", "_filter", "_include", "_revinclude", "_sort", "_total", *_PAGED)
 _SEARCHED = Described((200,), (), _SEARCH, shows="bundle")
 _WRITE = ("Prefer", "X-Provenance", "X-Security-Context", *_SUBSET)
 
@@ -90,6 +90,7 @@ PARAMETERS: Mapping[str, tuple[Json, str]] = {
     "_since": (TEXT, "an instant: versions since then"),
     "_at": (TEXT, "a date: versions that were current then"),
     "_list": (TEXT, "the id of a List: what it holds, or versions of that"),
+    "_filter": (TEXT, "tests with `and`, `or`, `not`: https://hl7.org/fhir/R4/search_filter.html"),
     "mode": ({"enum": ["full", "normative", "terminology"]}, "which statement"),
     "criteria": (
         {"type": "object", "additionalProperties": TEXT},

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html#has
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
@@ -36,6 +36,9 @@ MAX_WAYS = 1_000  # types that the chains of one query may pass through
 HAS = "_has:"
 LIST = "_list"
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+Reads = Callable[[str], Criterion | None]  # what is asked of a type; None when it has no such
 
 
 def all_of(parts: Iterable[Criterion]) -> Criterion:
@@ -108,33 +111,41 @@ class Criteria:
         return LedBy("List", parameters("List")["item"].number, type_, IdIs(ids))
 
     def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
-        """Through each type that has what follows; None when there is none."""
+        self.check_steps(rest)
+        return self.through(parameter, modifier, lambda type_: self.read(type_, rest, value))
+
+    def through(self, parameter: Parameter, modifier: str, read: Reads) -> Criterion | None:
+        """Through each type that has what `read` asks there; None when there is none."""
         if parameter.type != "reference":
             return None
         if modifier and not leads_to(parameter, modifier):
             refuse_modifier(parameter.code, modifier)
-        self.check_steps(rest)
         ways = []
         for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
             self.count_way()
-            to = self.read(type_, rest, value)
+            to = read(type_)
             if to is not None:
                 ways.append(Leads(parameter.number, (type_,), to))
         return any_of(ways) if ways else None
 
     def has(self, type_: str, name: str, value: str) -> Criterion | None:
         """`_has:Type:reference:parameter`: what refers to it; None where nothing can, so."""
-        _, source, code, *rest = name.split(":", 3) + [""] * 3
-        if not (code and rest[0]):
+        *start, rest = (name.split(":", 3) + [""] * 3)[:4]
+        if not (start[2] and rest):
             raise BadRequest(f"`{name[:100]}` is not `{HAS}Type:reference:parameter`", code="value")
+        self.check_steps(rest)
+        return self.led_by(type_, ":".join(start), lambda source: self.read(source, rest, value))
+
+    def led_by(self, type_: str, way: str, read: Reads) -> Criterion | None:
+        """`_has:Type:reference`, with or without a colon after it: of what refers, as `read`."""
+        _, source, code, *_ = way.split(":")
         if not r4().is_resource(source):
             raise BadRequest(f"`{HAS}{source[:100]}` is no resource type", code="value")
-        self.check_steps(rest[0])
         parameter = self.asked.offer.find(source, code)
         if parameter is None or parameter.type != "reference" or not leads_to(parameter, type_):
             return None
         self.count_way()
-        to = self.read(source, rest[0], value)
+        to = read(source)
         return None if to is None else LedBy(source, parameter.number, type_, to)
 
     def check_steps(self, rest: str) -> None:

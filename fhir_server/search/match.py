@@ -103,10 +103,22 @@ def _at(asked: Asked, number: float) -> bool:
 
 
 def _string_is(asked: StringIs, index: Index) -> bool:
-    values = [row[1] for row in index.strings if row[0] == asked.parameter]
-    if asked.how == "starts":
-        return any(value.startswith(asked.texts) for value in values)
-    return any(text in value for value in values for text in asked.texts)
+    values = (row[1] for row in index.strings if row[0] == asked.parameter)
+    return any(_text_is(asked, value) for value in values)
+
+
+def _text_is(asked: StringIs, value: str) -> bool:
+    match asked.how:
+        case "starts":
+            return value.startswith(asked.texts)
+        case "contains":
+            return any(text in value for text in asked.texts)
+        case "ends":
+            return value.endswith(asked.texts)
+        case "is":
+            return value in asked.texts
+        case "other":
+            return value not in asked.texts
 
 
 def _leads(asked: Leads, index: Index, follow: Follow, leading: Leading) -> bool:

@@ -4,12 +4,13 @@ The index of a list still knows the entries that are left out of its answers, so
 `List?item=DocumentReference/1` would tell hidden from absent (`contract.md` section 5).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fhir_server.fhir.reference import DOCUMENTS, Local, parse
+from fhir_server.search.filter import FILTER, Comparison, comparisons, read
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.registry import DEFINED, Offer
-from fhir_server.search.terms import plain, split
+from fhir_server.search.terms import as_one, plain, split
 
 Pair = tuple[str, str]
 Address = tuple[str, str]
@@ -18,14 +19,23 @@ Address = tuple[str, str]
 def mentioned(
     type_: str, pairs: Sequence[Pair], *, base: str, offer: Offer = DEFINED
 ) -> frozenset[Address]:
-    """Type and id of each document that a reference parameter of this search has as a value."""
+    """Type and id of each document that a reference parameter of this search has as a value, or a
+    test of its filter.
+    """
     return frozenset(
         address
-        for name, value in pairs
+        for name, value in (said for pair in pairs for said in _said(*pair))
         if (parameter := _reference(type_, name, offer)) is not None
         for part in split(value, ",")
         for address in _addresses(parameter, name, part, base)
     )
+
+
+def _said(name: str, value: str) -> list[Pair]:
+    """The parameter itself; of a filter what its tests say, as parameters."""
+    if name != FILTER:
+        return [(name, value)]
+    return [(way, as_one(test.value)) for way, test in comparisons(read(value))]
 
 
 def without(
@@ -38,7 +48,10 @@ def without(
 ) -> list[Pair]:
     """The parameters with an id that nothing has in place of each hidden document's."""
 
-    def seen(parameter: Parameter, name: str, part: str) -> str:
+    def seen(name: str, part: str) -> str:
+        parameter = _reference(type_, name, offer)
+        if parameter is None:
+            return part
         found = hidden & set(_addresses(parameter, name, part, base))
         if not found:
             return part
@@ -47,12 +60,22 @@ def without(
     return [
         (
             name,
-            value
-            if (parameter := _reference(type_, name, offer)) is None
-            else ",".join(seen(parameter, name, part) for part in split(value, ",")),
+            _with_values(value, seen)
+            if name == FILTER
+            else ",".join(seen(name, part) for part in split(value, ",")),
         )
         for name, value in pairs
     ]
+
+
+def _with_values(text: str, seen: Callable[[str, str], str]) -> str:
+    """A filter with what is `seen` in place of the value of each test."""
+    found = sorted(comparisons(read(text)), key=lambda one: one[1].start, reverse=True)
+    for way, test in found:
+        value = seen(way, test.value)
+        if value != test.value:
+            text = text[: test.start] + value + text[test.end :]
+    return text
 
 
 # Parameters over the items that may be left out of an answer, and those that tell of them by words.
@@ -66,18 +89,25 @@ WORDS = {"DocumentReference": ("relation", "relationship")}
 
 
 def telling(type_: str, pairs: Sequence[Pair]) -> str:
-    """The first parameter or sort key that would match by an item its reader may not be shown, or
-    "": `:missing`, `:identifier`, the code of a relation, any of these at the end of a chain or of
-    `_has`.
+    """The first parameter, sort key or test of a filter that would match by an item its reader may
+    not be shown, or "": `:missing`, `:identifier`, the code of a relation, any of these at the end
+    of a chain or of `_has`.
     """
     for name, value in pairs:
         if name == "_sort":
             found = [k for k in value.split(",") if k.removeprefix("-") in WORDS.get(type_, ())]
+        elif name == FILTER:
+            found = [way for way, test in comparisons(read(value)) if _test_tells(type_, way, test)]
         else:
             found = [name] if _tells(type_, name) else []
         if found:
             return found[0]
     return ""
+
+
+def _test_tells(type_: str, way: str, test: Comparison) -> bool:
+    """`pr` and `ne` say whether there is any value."""
+    return _tells(type_, f"{way}:missing" if test.operation in ("pr", "ne") else way)
 
 
 def _tells(type_: str, name: str) -> bool:

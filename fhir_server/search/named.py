@@ -6,8 +6,10 @@ https://hl7.org/fhir/R4/search.html#reference
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fhir_server.fhir.outcome import BadRequest
 from fhir_server.fhir.reference import Local, parse
-from fhir_server.search.terms import plain, split
+from fhir_server.search.filter import FILTER, certain, read
+from fhir_server.search.terms import as_one, plain, split
 
 _REFERENCES = tuple(code + type_ for code in ("patient", "subject") for type_ in ("", ":Patient"))
 _IDENTIFIERS = (
@@ -32,8 +34,9 @@ def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) ->
     """The patients that a search of `type_` names; `base` is this server's address.
 
     `system|` alone names nobody, nor does `:not` or `:missing`. A bare id counts, though `subject`
-    may be a group's.
+    may be a group's. A filter names whom it asks for whatever else holds: not in `or`, nor `not`.
     """
+    pairs = [one for name, value in pairs for one in _certain(name, value)]
     identifiers: list[str] = []
     ids: list[str] = []
     for name, value in pairs:
@@ -44,6 +47,18 @@ def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) ->
         elif name in _REFERENCES:
             ids += _patients(value, base)
     return Named(tuple(dict.fromkeys(identifiers)), tuple(dict.fromkeys(ids)))
+
+
+def _certain(name: str, value: str) -> Iterable[tuple[str, str]]:
+    """The parameter itself; of a filter those that say what is certain in it."""
+    if name != FILTER:
+        return [(name, value)]
+    try:
+        found = tuple(certain(read(value)))
+    except BadRequest:  # refused where it is searched by
+        return []
+    asked = (test for test in found if test.operation in ("eq", "re"))
+    return [(test.name, as_one(test.value)) for test in asked]
 
 
 def _identifiers(value: str) -> Iterable[str]:

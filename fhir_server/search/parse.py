@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.criteria import Criteria, all_of
+from fhir_server.search.filter import FILTER
+from fhir_server.search.filtered import filtered
 from fhir_server.search.includes import is_include, too_many, way
 from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
 from fhir_server.search.registry import DEFINED, Offer
@@ -118,6 +120,9 @@ class _Reader:
             raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
         if code in RESULT or code in SILENT:  # which have no modifiers
             refuse_modifier(code, modifier)
+        if code == FILTER:
+            self.take_filter(name, value)
+            return
         if value.strip(",") == "":
             return
         self.criteria.count(name, value)
@@ -127,6 +132,12 @@ class _Reader:
         else:
             self.parts.append(criterion)
             self.used.append((name, value))
+
+    def take_filter(self, name: str, value: str) -> None:
+        if name != FILTER:
+            refuse_modifier(FILTER, name.partition(":")[2])
+        self.parts.append(filtered(self.type_, value, self.criteria))
+        self.used.append((name, value))
 
     def take_result(self, name: str, value: str) -> None:
         match name:

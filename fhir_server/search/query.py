@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
-How = Literal["starts", "contains"]
+How = Literal["starts", "contains", "ends", "is", "other"]
 SortKind = Literal["id", "updated", "date", "string", "number", "token"]
 
 
@@ -24,7 +24,8 @@ class HasKey:
 
 @dataclass(frozen=True, slots=True)
 class StringIs:
-    """One of its strings of this parameter starts with, or contains, one of `texts`.
+    """One of its strings of this parameter starts with, contains, ends with, or is one of `texts`;
+    `other`: is none of them.
 
     `texts`: normalised, never empty, none of them empty.
     """

@@ -14,6 +14,7 @@ from fhir_server.search.query import Prefix
 from fhir_server.search.registry import DEFINED, Offer
 
 _ESCAPED = re.compile(r"\\([\\,|$])")
+_COMMA = re.compile(r"\\.|,", re.DOTALL)
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _UNUSABLE = re.compile(r"[\0\ud800-\udfff]")  # no database takes these as text
 
@@ -49,6 +50,11 @@ def split(text: str, separator: str) -> list[str]:
 def plain(text: str) -> str:
     """`text` without its escapes."""
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def as_one(text: str) -> str:
+    """`text` with a backslash before each comma that has none: one value of a parameter."""
+    return _COMMA.sub(lambda found: "\\," if found[0] == "," else found[0], text)
 
 
 def prefixed(text: str) -> tuple[Prefix, str]:

@@ -12,6 +12,7 @@ from fhir_server.search.query import (
     Criterion,
     DateIs,
     HasKey,
+    How,
     IdIs,
     Leads,
     LedBy,
@@ -105,7 +106,8 @@ class Compiler:
             case HasKey(keys):
                 return self._has_key(keys, alias)
             case StringIs(parameter, how, texts):
-                tests = joined(" OR ", [self._text(how, text) for text in texts])
+                word = " AND " if how == "other" else " OR "
+                tests = joined(word, [self._text(how, text) for text in texts])
                 return self._among("string", alias, parameter, tests)
             case DateIs(parameter, prefix, low, high):
                 return self._among("moment", alias, parameter, self._interval(prefix, low, high))
@@ -178,10 +180,16 @@ class Compiler:
             return f"EXISTS (SELECT 1 FROM {table} v WHERE {row} AND {test})"
         return f"{alias}.pk IN (SELECT v.pk FROM {table} v WHERE v.parameter = {number} AND {test})"
 
-    def _text(self, how: str, text: str) -> str:
-        if how == "contains":
-            position = "strpos" if self.rows.postgres else "instr"
-            return f"{position}(v.value, {self.rows.add('text', text)}) > 0"
+    def _text(self, how: How, text: str) -> str:
+        match how:
+            case "contains":
+                position = "strpos" if self.rows.postgres else "instr"
+                return f"{position}(v.value, {self.rows.add('text', text)}) > 0"
+            case "is" | "other":
+                return f"v.value {'=' if how == 'is' else '<>'} {self.rows.add('text', text)}"
+            case "ends":
+                last = "right(v.value, {})" if self.rows.postgres else "substr(v.value, -{})"
+                return f"{last.format(len(text))} = {self.rows.add('text', text)}"
         at_least, below = ("~>=~", "~<~") if self.rows.postgres else (">=", "<")
         low, high = self.rows.add("text", text), self.rows.add("text", text + LAST)
         return f"(v.value {at_least} {low} AND v.value {below} {high})"

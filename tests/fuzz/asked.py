@@ -51,6 +51,8 @@ RESULTS = {
     "_elements": ["id", "status", "code.text", "x", ",", "*"],
     "_format": [*MEDIA, "json", "xml", "ttl"],
     "_include": ["*", "Observation:subject", "Observation:subject:Patient", "x", ":"],
+    "_filter": ["_id eq a", "name co \"é\"", "not (_id pr true) or code ne a|b", "((", "a[b",
+                "subject[name sw a].birthdate po 2024", "_id eq", "date ap 2024-13", "x" * 99],
     "_at": ["2024", "2026-11-24", "x"],
     "_since": ["2026-11-24T00:00:00Z", "2024", "x"],
 }

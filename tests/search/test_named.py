@@ -79,3 +79,32 @@ def test_escapes_are_taken_away() -> None:
 )
 def test_other_searches_name_nobody(text: str) -> None:
     assert named(text) == Named((), ())
+
+
+@pytest.mark.parametrize(
+    ("filter_", "ids"),
+    [
+        ("patient eq Patient/p", ("p",)),
+        ("patient re Patient/p", ("p",)),
+        ("status eq current and (patient eq p and type eq a,b)", ("p",)),
+        ('subject eq "Patient/p" and patient eq Patient/q', ("p", "q")),
+        ("patient:Patient._id eq p", ("p",)),
+        ("patient eq Patient/p or status eq current", ()),
+        ("not (patient eq Patient/p)", ()),
+        ("patient ne Patient/p", ()),
+        ("patient[active eq true]._id eq p", ()),
+        ("patient eq", ()),
+    ],
+)
+def test_a_filter_names_whom_it_asks_for_whatever_else_holds(
+    filter_: str, ids: tuple[str, ...]
+) -> None:
+    pairs = [("_filter", filter_)]
+    assert named_patient("DocumentReference", pairs, base=BASE) == Named((), ids)
+
+
+def test_a_filter_names_by_identifier() -> None:
+    pairs = [("_filter", f'patient.identifier eq "{INS}" and status eq current')]
+    assert named_patient("DocumentReference", pairs, base=BASE) == Named((INS,), ())
+    pairs = [("_filter", f"identifier eq {INS}")]
+    assert named_patient("Patient", pairs, base=BASE) == Named((INS,), ())

@@ -19,7 +19,9 @@ from fhir_server.storage import find
 from fhir_server.storage.find import prepared, statement
 from fhir_server.storage.outline import Outline, Remembered
 from fhir_server.storage.rows import Named, Rows
-from tests.storage.test_compile import NOW, SCOPE, SEED, Asker
+from tests.storage.asker import Asker
+from tests.storage.test_compile import SCOPE
+from tests.storage.values import NOW, SEED
 
 DOCTOR = Subject("professional", "urn:oid:1.2.250.1.71.4.2.1|810000000017", organization="urn:x|1")
 SORTS: tuple[tuple[Sort, ...], ...] = (

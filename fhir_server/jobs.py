@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fhir_server.faults import told
 from fhir_server.fhir.outcome import Conflict
 from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_due
@@ -92,7 +93,7 @@ def _do(services: Services, now: int, due: Waiting, report: Report) -> None:
     except (Conflict, StorageBusy, StorageConflict):
         report.failed.append(f"{due.kind} of {due.source}: others were writing there, try again")
     except Exception as fault:
-        log.exception("%s of %s failed", due.kind, due.source)
+        log.error("%s of %s failed: %s", due.kind, due.source, told(fault))
         report.failed.append(f"{due.kind} of {due.source}: {type(fault).__name__}: {fault}")
 
 

@@ -13,6 +13,7 @@ from typing import Callable
 from fhir_server.audit.note import note_of
 from fhir_server.auth.scopes import require
 from fhir_server.auth.token import Verifier
+from fhir_server.faults import told
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
@@ -96,17 +97,17 @@ def serve(
     except FhirError as refusal:
         reply = _refused(visit, trace, refusal)
     except StorageBusy as late:
-        log.warning("request %s took too long: %s", trace, late)
+        log.warning("request %s took too long: %s", trace, told(late))
         reply = _refused(
             visit,
             trace,
             Unavailable(f"the request took longer than {services.settings.timeout:g} s"),
         )
     except StorageConflict as clash:
-        log.warning("request %s stood in another's way: %s", trace, clash)
+        log.warning("request %s stood in another's way: %s", trace, told(clash))
         reply = _refused(visit, trace, Conflict("another writer was first: try again"))
     except Exception as fault:
-        log.exception("request %s failed", trace)
+        log.error("request %s failed: %s", trace, told(fault))
         if services.strict:
             raise
         reply = _refused(
@@ -259,10 +260,10 @@ def _refused(
         ):
             _note_refusal(visit, refusal)
     except StorageBusy as late:
-        log.warning("request %s: no time to note its refusal: %s", trace, late)
+        log.warning("request %s: no time to note its refusal: %s", trace, told(late))
         refusal = Unavailable("the database is busy: try again later")
-    except Exception:
-        log.exception("request %s: its refusal could not be noted", trace)
+    except Exception as fault:
+        log.error("request %s: its refusal could not be noted: %s", trace, told(fault))
         if visit.services.strict and quietly is None:
             raise
         refusal = Failure(f"something went wrong here, number {trace}")

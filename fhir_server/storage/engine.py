@@ -143,12 +143,8 @@ class SqliteSession(Session):
     def __init__(self, database: "Database") -> None:
         super().__init__(database)
         self.driver.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "busy_timeout=30000",
-            "cache_size=-16000",
-        ):
+        waits = f"busy_timeout={int(database.timeout * 1000)}"  # for other programs
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", waits, "cache_size=-16000"):
             self.driver.execute(f"PRAGMA {pragma}")
         self.driver.set_progress_handler(self.late, STEPS)
 
@@ -184,8 +180,9 @@ class SqliteSession(Session):
         self._wait()
         try:
             self.driver.execute("BEGIN IMMEDIATE")
-        except BaseException:
+        except BaseException as late:
             self._unlock()
+            _check_time(late)
             raise
 
     def _wait(self) -> None:
@@ -249,9 +246,10 @@ class _Queue(threading.Thread):
             self.lock.close()
 
 
-def _check_time(problem: sqlite3.OperationalError) -> None:
+def _check_time(problem: BaseException) -> None:
     """StorageBusy when SQLite was interrupted, or waited too long for another program."""
-    if problem.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY):
+    code: int = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY):
         raise StorageBusy(str(problem)) from problem
 
 

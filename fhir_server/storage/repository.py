@@ -218,13 +218,15 @@ class Repository(Opened):
         """The cursor of the page after `found`, "" on the last."""
         if not found.last:
             return ""
-        return cursor(found.last, key=self.house.cursor_key, bound_to=self._bound_to(asked))
+        key, now = self.house.cursor_key, self.moment.now
+        return cursor(found.last, key=key, bound_to=self._bound_to(asked), now=now)
 
     def _after(self, cursor: str, asked: Asked) -> list[Any]:
         """Where the page of this cursor begins; [] for the first."""
         if not cursor:
             return []
-        return position(cursor, key=self.house.cursor_key, bound_to=self._bound_to(asked))
+        key, now = self.house.cursor_key, self.moment.now
+        return position(cursor, key=key, bound_to=self._bound_to(asked), now=now)
 
     def _bound_to(self, asked: Asked) -> str:
         subject = self.subject

@@ -5,6 +5,7 @@ response cost 50 µs, a fifth of what a read may take (design, `libraries.md` 5)
 is for people.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from werkzeug.http import HTTP_STATUS_CODES
 
+from fhir_server.faults import told
 from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import (
     ACCEPT_PATCH,
@@ -26,6 +28,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     AddressTooLong,
     BadRequest,
+    Failure,
     FhirError,
     HeaderTooLarge,
     NotAcceptable,
@@ -37,6 +40,8 @@ from fhir_server.interactions.routes import allowed
 from fhir_server.interactions.search import parameters
 from fhir_server.serve import Services, serve
 from fhir_server.web.browsers import Browsers
+
+log = logging.getLogger("fhir_server")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., object]
@@ -95,7 +100,7 @@ class Api:
             return self.rest(environ, start_response)
         look = Look()
         reply = self._reply(environ, path, look)
-        body = _body(reply, look)
+        body = self._written(reply, look)
         headers = list(reply.headers.items())
         if reply.raw is not None:
             # A browser that opens a document runs nothing of it.
@@ -124,6 +129,17 @@ class Api:
         return serve(
             call, self.services, problem=problem, whole=lambda: self._whole(call, environ, look)
         )
+
+    def _written(self, reply: Reply, look: Look) -> bytes:
+        """The body; that of a failure, where the answer cannot be written in its format."""
+        try:
+            return _body(reply, look)
+        except Exception as fault:
+            log.error("an answer could not be written: %s", told(fault))
+            if self.services.strict:
+                raise
+            reply.status, reply.headers, look.format_ = 500, {}, JSON
+            return json_format.write(Failure("the answer could not be written").outcome())
 
     def _options(self, call: Call, environ: Environ, path: str) -> Reply | None:
         """What can be done at an address, and by whom in a browser; None where nothing is."""

@@ -77,9 +77,11 @@ def _composite(made: dict[str, Any], type_: str, definition: SearchParameter, wo
         expressions.reverse()
     for url, expression in zip(components, expressions, strict=True):
         part = r4().parameter_urls[url]
-        for steps in ways(expression, ""):
+        of_resource = expression.startswith("%resource.")
+        for steps in ways(expression.removeprefix("%resource."), ""):
             try:
-                found.append(put(made, type_, [*base, *steps], part, word))
+                steps = steps if of_resource else [*base, *steps]
+                found.append(put(made, type_, steps, part, word))
                 break
             except Unplaced:
                 continue

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fhir_server.search.parameters import parameters
+from fhir_server.search.parameters import COLUMNS, parameters
 from profiles.compile import search_parameters
 from profiles.definitions import GUIDES, r4
 from profiles.fhirpath.place import Item, Place, root
@@ -114,6 +114,39 @@ def values(selected: Item) -> Iterator[str]:
             yield from [value["reference"]] if not value["reference"].startswith("#") else []
         case _:
             yield value
+
+
+# What is a parameter of another type, and of none of this.
+WRONG = ("Provenance", "subject", "http://hl7.org/fhir/SearchParameter/ServiceRequest-subject")
+
+
+@needs_corpus
+def test_what_the_servers_of_guides_declare_is_offered() -> None:
+    """By definition or code: the names in these statements are sometimes titles, the definitions
+    sometimes those of other types.
+    """
+    asked, lacking = 0, set()
+    for type_, name, url in declared():
+        asked += 1
+        offered = {one.url for code in parameters(type_) for one in r4().synonyms[type_][code]}
+        offered |= {r4().search[type_][code].url for code in COLUMNS}
+        if url not in offered and name not in parameters(type_):
+            lacking.add((type_, name, url))
+    assert asked > 100
+    assert lacking == {WRONG}
+
+
+def declared() -> Iterator[tuple[str, str, str]]:
+    """Type, name and definition of each parameter of a guide's CapabilityStatement."""
+    for file in corpus_files("*/**/CapabilityStatement-*.json"):
+        if "/r4/" in file.as_posix():
+            continue
+        for rest in read_json(file).get("rest", ()):
+            for resource in rest.get("resource", ()):
+                for one in resource.get("searchParam", ()):
+                    url = one.get("definition", "").partition("|")[0]
+                    if url:
+                        yield resource["type"], one["name"], url
 
 
 @needs_corpus

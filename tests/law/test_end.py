@@ -9,6 +9,7 @@ from fhir_server.storage.purge import KEPT, OF_A_RECORD, ONLY_SQLITE
 from tests.house import ANNE, CNAM, LUCIEN, NINA, PAUL, House
 from tests.law.timed import (
     destroy_me,
+    existence,
     holding,
     jobs,
     notices,
@@ -65,6 +66,28 @@ def test_R022_nothing_is_left_of_a_destroyed_record_in_any_table(record: Record)
     # The id that the Patient had stands in the trace of the destruction, of which nobody asked yet.
     assert left.pop(record.id) == {"trail"}
     assert set().union(*left.values()) == set()
+
+
+def test_R022_no_row_is_left_that_leads_to_nothing(record: Record) -> None:
+    house = record.house
+    session = house.database.session()
+    text = "SELECT number FROM record WHERE patient = :patient"
+    number = session.rows(text, {"patient": record.id})[0][0]
+    filled(record)
+    later = f"{int(now(house)[:4]) + 50}-01-01"
+    stored(house.post("Consent", CNAM, existence(record, dateTime=later)))
+    house.get("AuditEvent?_summary=count", CNAM)  # the refusals become AuditEvents
+    record.closed()
+    wait(house, months=121)
+    jobs(house)
+    for table, where in OF_A_RECORD.items():
+        if table in ONLY_SQLITE and house.database.postgres:
+            continue
+        column = "number" if table == "record" else "record"
+        his = f"{column} = {number}"
+        if "pk IN" in where:
+            his = "pk NOT IN (SELECT pk FROM resource)"
+        assert session.rows(f"SELECT count(*) FROM {table} WHERE {his}", {})[0][0] == 0, table
 
 
 def test_R022_its_one_trace_is_the_operators(record: Record) -> None:

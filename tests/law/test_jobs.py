@@ -103,6 +103,7 @@ def test_R077_what_was_announced_is_neither_told_nor_released_again(record: Reco
 def test_R073_a_document_deleted_before_is_neither_told_nor_released(record: Record) -> None:
     letter = hidden(record)
     assert record.house.call("DELETE", f"DocumentReference/{letter}", ANNE).status == 204
+    assert "due" not in holding(record.house, letter)
     wait(record.house, months=2)
     jobs(record.house)
     assert notices(record, record.holder) == []

@@ -5,20 +5,20 @@ R.1111-53 al.2, L.1111-17 I, R.1111-48 CSP; design, `domain.md` 1.4 (R075, R110,
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from fhir_server.policy.condition import NEVER, simplify
 from fhir_server.policy.notices import SAID, notice
-from fhir_server.policy.rules import DMP_2022, NOTICE, RuleSet
+from fhir_server.policy.rules import DMP_2022, NOTICE
 from profiles.validate import validate
 from tests.house import ANNE, BRUNO, CNAM, INSURER, LUCIEN, NINA, OTTO, PAUL, House, Person
+from tests.law.people import breaking_glass, regulating
 from tests.law.timed import jobs, notices, wait
+from tests.people import stored
 from tests.policy.record import Record, made
 
 VEILED = "INVISIBLE_PATIENT"
-BY_GLASS = {"purpose": "bris_de_glace", "reason": "sans connaissance"}
 
 
 def hidden(record: Record, *flags: str) -> str:
@@ -147,28 +147,9 @@ def test_a_notice_is_a_communication_of_r4(kind: str) -> None:
 # Accesses in an emergency.
 
 
-@pytest.fixture
-def oblige(house: House) -> Iterator[House]:
-    """A rule that is met here obliges to tell, as those of emergencies do."""
-    before = house.services.house
-    rules = tuple(
-        replace(rule, obligation=frozenset({NOTICE})) if rule.name == "R070" else rule
-        for rule in DMP_2022.rules
-    )
-    house.services.house = replace(before, rules=RuleSet("obliging", rules))
-    yield house
-    house.services.house = before
-
-
-def in_emergency(record: Record, who: Person = ANNE, **more: str) -> Person:
-    return who.but(patient=record.holder.sub, **BY_GLASS | more)
-
-
-def test_R110_holder_and_attending_doctor_are_each_told_of_an_access(
-    record: Record, oblige: House
-) -> None:
+def test_R110_holder_and_attending_doctor_are_each_told_of_an_access(record: Record) -> None:
     letter = record.deposited(ANNE)
-    assert record.read(in_emergency(record), letter).status == 200
+    assert record.read(breaking_glass(record), letter).status == 200
     found = notices(record, record.holder, "break-glass")
     recipients = sorted(json.dumps(one["recipient"]) for one in found)
     system, value = PAUL.sub.split("|")
@@ -179,54 +160,55 @@ def test_R110_holder_and_attending_doctor_are_each_told_of_an_access(
     assert len(notices(record, PAUL, "break-glass")) == 2
 
 
-def test_R110_the_notice_says_who_and_when_and_not_what(record: Record, oblige: House) -> None:
+def test_R110_the_notice_says_who_and_when_and_not_what(record: Record) -> None:
     letter = record.deposited(ANNE)
-    record.read(in_emergency(record), letter)
+    record.read(breaking_glass(record), letter)
     text = notices(record, record.holder)[0]["payload"][0]["contentString"]
-    assert ANNE.name in text and ANNE.sub.split("|")[1] in text and "heure de Paris" in text
-    assert letter not in text and BY_GLASS["reason"] not in text
+    assert OTTO.name in text and OTTO.sub.split("|")[1] in text and "heure de Paris" in text
+    assert letter not in text and "unconscious" not in text
 
 
-def test_R110_one_caller_is_told_of_once_an_hour(record: Record, oblige: House) -> None:
+def test_R110_one_caller_is_told_of_once_an_hour(record: Record, house: House) -> None:
     letter = record.deposited(ANNE)
-    wait(oblige, milliseconds=3_600_000 - oblige.clock() % 3_600_000)  # to the full hour
+    wait(house, milliseconds=3_600_000 - house.clock() % 3_600_000)  # to the full hour
     for _ in range(3):
-        record.read(in_emergency(record), letter)
-        record.find(in_emergency(record))
+        record.read(breaking_glass(record), letter)
+        record.find(breaking_glass(record))
     assert len(notices(record, record.holder)) == 2
-    wait(oblige, milliseconds=3_600_000)
-    record.read(in_emergency(record), letter)
+    wait(house, milliseconds=3_600_000)
+    record.read(breaking_glass(record), letter)
     assert len(notices(record, record.holder)) == 4
 
 
 @pytest.mark.parametrize("way", ["read", "search", "everything", "history"])
-def test_R110_whatever_the_way_of_the_access(record: Record, oblige: House, way: str) -> None:
+def test_R110_whatever_the_way_of_the_access(record: Record, house: House, way: str) -> None:
     letter = record.deposited(ANNE)
-    who = in_emergency(record)
+    who = breaking_glass(record)
     paths = {
         "read": f"DocumentReference/{letter}", "search": f"DocumentReference?patient={record.id}",
         "everything": f"Patient/{record.id}/$everything",
         "history": f"DocumentReference/{letter}/_history",
     }  # fmt: skip
-    assert oblige.get(paths[way], who).status == 200
+    assert house.get(paths[way], who).status == 200
     assert len(notices(record, record.holder, "break-glass")) == 2
 
 
 def test_R110_no_notice_no_access(
-    record: Record, oblige: House, monkeypatch: pytest.MonkeyPatch
+    record: Record, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = record.deposited(ANNE)
     before = len(record.traces(record.holder))
     with monkeypatch.context() as broken:
         broken.setattr("fhir_server.storage.opened.tell", lambda *_, **__: 1 // 0)
         with pytest.raises(ZeroDivisionError):
-            record.read(in_emergency(record), letter)
+            record.read(breaking_glass(record), letter)
     assert len(record.traces(record.holder)) == before + 1  # that the log was read
 
 
-def test_R110_what_is_refused_is_no_access(record: Record, oblige: House) -> None:
+def test_R110_what_is_refused_is_no_access(record: Record, house: House) -> None:
     record.consent(record.holder, "dmp-emergency-opposition")
-    assert record.find(in_emergency(record, OTTO)).status == 403
+    stored(record.consent(record.holder, "dmp-emergency-opposition"))
+    assert record.find(breaking_glass(record)).status == 403
     assert notices(record, record.holder) == []
 
 
@@ -237,9 +219,9 @@ def test_R080_an_access_that_is_no_emergency_is_not_told(record: Record) -> None
     assert notices(record, record.holder) == []
 
 
-def test_R120_an_access_of_the_regulation_is_told_as_such(record: Record, oblige: House) -> None:
+def test_R120_an_access_of_the_regulation_is_told_as_such(record: Record, house: House) -> None:
     letter = record.deposited(ANNE)
-    record.read(in_emergency(record, purpose="centre_15", reason=""), letter)
+    record.read(regulating(record), letter)
     assert len(notices(record, record.holder, "centre-15")) == 2
 
 

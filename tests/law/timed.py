@@ -50,13 +50,13 @@ def proposed(house: House) -> Record:
     return record
 
 
-def destroy_me(record: Record) -> None:
-    """The holder of a closed record wants it destroyed."""
-    held = record.house.get(f"Patient/{record.id}", record.holder).json
+def destroy_me(record: Record, who: Person | None = None) -> None:
+    """The holder of a closed record, or `who`, wants it destroyed."""
+    held = record.house.get(f"Patient/{record.id}", who or record.holder).json
     wish = {"url": EARLY_DELETION, "valueDateTime": "1999-01-01"}
     extensions = [*held.get("extension", ()), wish]
     answer = record.house.call(
-        "PUT", f"Patient/{record.id}", record.holder, held | {"extension": extensions}
+        "PUT", f"Patient/{record.id}", who or record.holder, held | {"extension": extensions}
     )
     assert answer.status == 200, answer.body
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from json import dumps
 from random import Random
 
-from fhir_server.search.parameters import parameters
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Criterion, Not, Query
+from fhir_server.search.registry import NOTHING_STORED, Offer, Registry
 from tests.storage.values import (
     BASE, CODES, COUNTS, DATES, NOW, NUMBERS, SYSTEMS, TIMES, TYPES, UCUM, WORDS,
 )  # fmt: skip
@@ -47,13 +47,16 @@ SUFFIXES = ["", "", "", "||mg", f"|{UCUM}|kg", "|urn:iso:std:iso:4217|EUR"]
 class Asker:
     """Makes queries; values come from the same few as the resources'."""
 
-    def __init__(self, random: Random) -> None:
-        self.random, self.one = random, random.choice
+    asked = ASKED
+
+    def __init__(self, random: Random, registry: Registry = NOTHING_STORED) -> None:
+        self.random, self.one, self.offer = random, random.choice, Offer(registry, lambda: registry)
 
     def query(self) -> Query:
         type_ = self.one(TYPES)
         pairs = [self.pair(type_) for _ in range(self.one((1, 1, 1, 2, 2, 3)))]
-        found = parse(type_, pairs, base=BASE, now=NOW, page_size=500, max_page=500, strict=True)
+        found = parse(type_, pairs, base=BASE, now=NOW, page_size=500, max_page=500, strict=True,
+                      offer=self.offer)  # fmt: skip
         return replace(found, where=self.wrapped(found.where))
 
     def wrapped(self, where: Criterion) -> Criterion:
@@ -69,15 +72,15 @@ class Asker:
             return "_filter", self.filter(type_)
         if self.random.random() < 0.03:
             return "_list", self.alternatives(lambda: self.id_of("List"))
-        code = self.one([*ASKED[type_].split(), "_id", "_lastUpdated"])
+        code = self.one([*self.asked[type_].split(), "_id", "_lastUpdated"])
         if self.random.random() < 0.1:
             return f"{code}:missing", self.one(("true", "false"))
         if code in ("_id", "_lastUpdated"):
             ask = self.date if code == "_lastUpdated" else lambda: self.id_of(type_)
             return code, self.alternatives(ask)
-        kind = parameters(type_)[code].type
+        kind = (parameter := self.offer.find(type_, code)).type
         if kind == "reference":
-            targets = parameters(type_)[code].targets or TYPES
+            targets = parameter.targets or TYPES
             target = self.one([target for target in targets if target in COUNTS])
             chained = depth and self.random.random() < 0.5
             return self.chain(code, target, depth) if chained else self.reference(code, target)
@@ -95,14 +98,15 @@ class Asker:
                 return f"{self.filter(type_, depth - 1)} {how} {self.filter(type_, depth - 1)}"
             case "not" | "()":
                 return f"{how.strip('()')}({self.filter(type_, depth - 1)})"
-        code = self.one([*ASKED[type_].split(), "_id", "_lastUpdated"])
+        code = self.one([*self.asked[type_].split(), "_id", "_lastUpdated"])
         if code == "_id":
             return f"_id {self.one(('eq', 'ne'))} {self.id_of(type_)}"
-        kind = "date" if code == "_lastUpdated" else parameters(type_)[code].type
+        parameter = self.offer.find(type_, code)
+        kind = "date" if code == "_lastUpdated" else parameter.type
         if self.random.random() < 0.1:
             return f"{code} pr {self.one(('true', 'false'))}"
         if kind == "reference":
-            targets = parameters(type_)[code].targets or TYPES
+            targets = parameter.targets or TYPES
             target = self.one([target for target in targets if target in COUNTS])
             if depth and self.random.random() < 0.6:
                 inner = self.one(("", f"[{self.filter(target, 0)}]"))

@@ -3,8 +3,8 @@ stored, changed or deleted, and what a new version of this program reads otherwi
 
 https://hl7.org/fhir/R4/searchparameter.html; the operation is ours.
 
-A POST begins or goes on for half the time a request may take, and tells how far it has come; it is
-sent again until `finished` is true. A GET only tells. Others read and write all the while.
+A POST begins or goes on for about a second, and tells how far it has come; it is sent again until
+`finished` is true. A GET only tells. Others read and write all the while.
 """
 
 from typing import Any
@@ -18,6 +18,8 @@ from fhir_server.interactions.routes import Route
 from fhir_server.storage.reindex import Progress, Told
 from fhir_server.storage.writing import Writing
 
+SECONDS = 1.0  # one call keeps a thread of the server no longer
+
 
 def reindex(
     call: Call, stored: Writing, route: Route, context: Context, given: Arguments
@@ -28,7 +30,7 @@ def reindex(
     """
     if context.policed and context.subject.actor != "operator":
         raise Forbidden("the operator alone does this", rule="no-rule-permits")
-    seconds = context.settings.timeout / 2 if call.method == "POST" else 0
+    seconds = min(SECONDS, context.settings.timeout / 2) if call.method == "POST" else 0
     return Reply(200, json_format.write(_told(stored.reindex(seconds))))
 
 

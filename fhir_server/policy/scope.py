@@ -11,7 +11,7 @@ from typing import Mapping, Sequence
 
 from fhir_server.policy.condition import ALWAYS, NEVER, AllOf, AnyOf, Condition, Is, Not, simplify
 from fhir_server.policy.facts import NATURES, NO, RELATIONS, YES, nature_of
-from fhir_server.policy.matrix import NO_KIND, SUMMARY
+from fhir_server.policy.matrix import KINDS, NO_KIND
 from fhir_server.policy.rule import DENY, PERMIT, REPORT, RuleSet
 from fhir_server.policy.subject import Subject
 
@@ -87,7 +87,7 @@ class Scope:
             ordinarily(self.of_nature(nature)) for nature in natures if nature != "trace"
         ]
         if "trace" in natures:
-            parts += [simplify(self.of_nature("trace"), row | {"own": NO}) for row in ORDINARY]
+            parts.append(simplify(self.of_nature("trace"), ORDINARY[0] | {"own": NO}))
         return simplify(AnyOf(tuple(parts)), {})
 
     def needs_relation(self, type_: str) -> bool:
@@ -103,10 +103,9 @@ class Scope:
         return not self.everything and all(self.of_nature(nature) == NEVER for nature in NATURES)
 
 
-# Rows with nothing to hide: of no type that a rule names, and patient summaries, which some see
-# alone.
+# Rows with nothing to hide, of each type: some callers see a few types alone.
 _PLAIN = {"masked": NO, "veiled_holder": NO, "veiled_representatives": NO, "superseded": NO}
-ORDINARY = tuple(_PLAIN | {"kind": kind} for kind in (NO_KIND, SUMMARY))
+ORDINARY = tuple(_PLAIN | {"kind": kind} for kind in KINDS)
 
 
 def ordinarily(when: Condition) -> Condition:

@@ -32,11 +32,11 @@ def somebody(actor: str = "representative", name: str = "Une personne", **more: 
 
 
 def expert() -> Person:
-    return Person("expert", f"{PS}|81{new_ins()[:10]}", "Dr Expert").but(purpose="legal-expertise")
+    return Person("expert", f"{PS}|81{new_ins()[-10:]}", "Dr Expert").but(purpose="legal-expertise")
 
 
 def contact_point() -> Person:
-    return Person("eu-professional", f"{STRUCTURE}|1{new_ins()[:9]}", "Point de contact national")
+    return Person("eu-professional", f"{STRUCTURE}|1{new_ins()[-9:]}", "Point de contact national")
 
 
 def relative(record: Record, who: Person, *relationships: str, **more: Any) -> str:

@@ -24,7 +24,9 @@ from fhir_server.storage.engine import Database
 from fhir_server.storage.rows import Named
 from profiles.definitions import r4
 from tests.placed import EXAMPLE, UCUM, Placed, Unplaced, placed
-from tests.storage.test_compile import BASE, NOW, PREFIXES, SEED, Json, Maker, Stored
+from tests.storage.asker import PREFIXES
+from tests.storage.test_compile import Stored
+from tests.storage.values import BASE, NOW, SEED, Json, Maker
 
 QUERIES, IDS, WORDS = 3_600, "abcdefgh", "abc"
 TYPES = r4().resources

@@ -12,13 +12,14 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.storage.postgres import Contended, Statements, TooSlow, first_row, rows_of
+from fhir_server.storage.queue import Queue, free
 
 Params = Mapping[str, Any]
 Row = Sequence[Any]
@@ -69,14 +70,12 @@ class Session:
         """`COMMIT` or `ROLLBACK`."""
         raise NotImplementedError
 
-    @contextmanager
-    def limited(self) -> Iterator[None]:
+    def limited(self) -> "_Limited":
         """Within, the statements together have the time limit of the database; StorageBusy then."""
+        return _Limited(self)
+
+    def give_time(self) -> None:
         self.until = monotonic() + self.database.timeout
-        try:
-            yield
-        finally:
-            self.until = math.inf
 
     def late(self) -> bool:
         return monotonic() > self.until
@@ -133,6 +132,21 @@ class Session:
             self.lock.close()
 
 
+class _Limited:
+    """See `Session.limited`; around every request, and so no generator."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __enter__(self) -> None:
+        self.session.give_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.session.until = math.inf
+
+
 class SqliteSession(Session):
     """SQLite: every transaction is a writer (each leaves a trace), one at a time, queued by a lock
     of the kernel.
@@ -187,8 +201,8 @@ class SqliteSession(Session):
 
     def _wait(self) -> None:
         """Queue for the lock; StorageBusy when others hold it (`load`, a whole file) too long."""
-        if self.lock and not _free(self.lock):
-            queue = _Queue(self.lock)
+        if self.lock and not free(self.lock):
+            queue = Queue(self.lock)
             queue.start()
             if not queue.served.wait(min(self.until - monotonic(), threading.TIMEOUT_MAX)):
                 self.lock = open(self.lock.name, "w")
@@ -213,37 +227,6 @@ class SqliteSession(Session):
     def _unlock(self) -> None:
         if self.lock:
             fcntl.flock(self.lock, fcntl.LOCK_UN)
-
-
-def _free(lock: IO[str]) -> bool:
-    """Whether the lock could be taken at once."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-class _Queue(threading.Thread):
-    """Stands in the kernel's queue for a lock, which knows no time, and can be left there."""
-
-    def __init__(self, lock: IO[str]) -> None:
-        super().__init__(daemon=True)
-        self.lock, self.served, self.left = lock, threading.Event(), threading.Event()
-
-    def run(self) -> None:
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.served.set()
-        self._give_back()
-
-    def leave(self) -> None:
-        self.left.set()
-        self._give_back()
-
-    def _give_back(self) -> None:
-        """Whoever of the two comes second closes the file, and with it gives the lock back."""
-        if self.left.is_set() and self.served.is_set():
-            self.lock.close()
 
 
 def _check_time(problem: BaseException) -> None:
@@ -271,12 +254,10 @@ class PostgresSession(Session):
         self.statements.command(f"SET statement_timeout = {max(int(seconds * 1000), 1)}")
         self.allowed = seconds
 
-    @contextmanager
-    def limited(self) -> Iterator[None]:
+    def give_time(self) -> None:
         if self.allowed != self.database.timeout:  # less time was left to the request before
             self._allow(self.database.timeout)
-        with super().limited():
-            yield
+        super().give_time()
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         return list(rows_of(self._execute(sql, params)))

@@ -102,6 +102,8 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
     """Whether a professional searches Patient by exact INS alone: then everybody's minimum is
     visible.
     """
+    if query.type_ != "Patient" or not is_professional(rows.shape):
+        return False
     only_keys = isinstance(query.where, HasKey) or (
         isinstance(query.where, AllOf)
         and all(isinstance(part, HasKey) for part in query.where.parts)
@@ -111,20 +113,14 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
     exact = rows.named.identifiers and all(
         i.split("|")[0] in INS_SYSTEMS for i in rows.named.identifiers
     )
-    return bool(
-        query.type_ == "Patient"
-        and is_professional(rows.shape)
-        and only_keys
-        and names == {"identifier"}
-        and exact
-    )
+    return bool(only_keys and names == {"identifier"} and exact)
 
 
 def identity_keys(rows: Rows) -> frozenset[int]:
     """The keys of the exact INS that a professional names: by them he may know a Patient he has no
     other right to see.
     """
-    if not is_professional(rows.shape):
+    if not (rows.named.identifiers and is_professional(rows.shape)):
         return frozenset()
     found: set[int] = set()
     for identifier in rows.named.identifiers:

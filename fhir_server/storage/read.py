@@ -48,13 +48,14 @@ def read_text(type_: str, shape: Shape, traced: bool) -> str:
     return f"WITH {', '.join(parts)} SELECT {', '.join(COLUMNS)}, full_, rules FROM seen"
 
 
+_PROFESSIONALS = frozenset({("actor", "professional"), ("actor", "secretary"), ("actor", "system")})
+
+
 def is_professional(shape: Shape) -> bool:
     """That a record exists is no secret to professionals (contract 7): a Patient by id or exact
     INS, the minimum of it.
     """
-    return bool(
-        {("actor", "professional"), ("actor", "secretary"), ("actor", "system")} & shape.known
-    )
+    return not _PROFESSIONALS.isdisjoint(shape.known)
 
 
 def read_row(

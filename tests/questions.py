@@ -140,6 +140,9 @@ def includes(script: Script) -> Iterator[str]:
     for way in ("DocumentReference:author", "DocumentReference:*", "*"):
         yield f"{author}&_revinclude={way}"
     yield f"{author}&_revinclude=DocumentReference:author&{every}"
+    for type_, keys in (("List", ("item", "subject,-_id")), ("Consent", ("-data", "patient")),
+                        ("DocumentReference", ("-relatesto", "author,-subject", "_source"))):
+        yield from (f"{type_}?_count=3&_sort={key}" for key in keys)
     yield "List?_include=List:item&_include:iterate=DocumentReference:relatesto"
     yield "DocumentReference?_include=*&_revinclude=DocumentReference:relatesto&_count=4"
     yield "Consent?_include=Consent:data&_include=Consent:patient"

@@ -86,6 +86,11 @@ ITEMS = {
     "DocumentManifest": "item",
 }
 WORDS = {"DocumentReference": ("relation", "relationship")}
+# Whose order would tell them, beside those.
+ORDERED = {
+    "AuditEvent": ("entity", "entity-name", "entity-role", "entity-type"),
+    "Composition": ("related-ref",),
+}
 
 
 def telling(type_: str, pairs: Sequence[Pair]) -> str:
@@ -95,7 +100,7 @@ def telling(type_: str, pairs: Sequence[Pair]) -> str:
     """
     for name, value in pairs:
         if name == "_sort":
-            found = [k for k in value.split(",") if k.removeprefix("-") in WORDS.get(type_, ())]
+            found = [key for key in value.split(",") if _order_tells(type_, key.removeprefix("-"))]
         elif name == FILTER:
             found = [way for way, test in comparisons(read(value)) if _test_tells(type_, way, test)]
         else:
@@ -103,6 +108,14 @@ def telling(type_: str, pairs: Sequence[Pair]) -> str:
         if found:
             return found[0]
     return ""
+
+
+def _order_tells(type_: str, code: str) -> bool:
+    return (
+        code == ITEMS.get(type_)
+        or code in WORDS.get(type_, ())
+        or code in ORDERED.get(type_, ())
+    )
 
 
 def _test_tells(type_: str, way: str, test: Comparison) -> bool:

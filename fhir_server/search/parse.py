@@ -17,6 +17,7 @@ from fhir_server.search.includes import is_include, too_many, way
 from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
 from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import Asked, check_text, refuse_modifier, refuse_value
+from fhir_server.search.types.uri import address_number
 
 Pair = tuple[str, str]
 
@@ -24,23 +25,22 @@ CURSOR = "_cursor"
 CHOICES = {
     "_total": ("none", "estimate", "accurate"),
     "_summary": ("true", "text", "data", "count", "false"),
+    "_contained": ("false",),
+    "_containedType": ("container", "contained"),
 }
 SILENT = (
     "_format",
     "_pretty",
     CURSOR,
 )  # of the answer's form, or of the page: no part of the question
-RESULT = ("_sort", "_count", "_total", "_summary", "_elements")
+RESULT = ("_sort", "_count", "_elements", *CHOICES)
 
 MAX_SORTS = 20
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _SORTABLE: dict[str, SortKind] = {
-    "date": "date",
-    "string": "string",
-    "number": "number",
-    "quantity": "number",
-    "token": "token",
-}
+    "date": "date", "string": "string", "number": "number", "quantity": "number", "token": "token",
+    "reference": "reference", "uri": "string",
+}  # fmt: skip
 
 
 def parse(
@@ -150,6 +150,9 @@ class _Reader:
                     element.strip() for element in value.split(",") if element.strip()
                 ]
                 self.used.append((name, value))
+            case "_contained" if value in ("true", "both"):
+                text = f"`{value}` is not supported: contained resources are not searched"
+                raise BadRequest(f"`{name}` {text}", code="not-supported")
             case _ if value in CHOICES[name]:
                 self.choices[name] = value
                 self.use_last(name, value)
@@ -199,4 +202,6 @@ def _sort(type_: str, key: str, offer: Offer) -> Sort | None:
     parameter = offer.find(type_, code)
     if parameter is None or parameter.type not in _SORTABLE:
         return None
+    if parameter.type == "uri" or parameter.canonical:
+        return Sort(code, "string", address_number(parameter), descending)
     return Sort(code, _SORTABLE[parameter.type], parameter.number, descending)

@@ -12,7 +12,7 @@ from typing import Literal
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 How = Literal["starts", "contains", "ends", "is", "other"]
-SortKind = Literal["id", "updated", "date", "string", "number", "token"]
+SortKind = Literal["id", "updated", "date", "string", "number", "token", "reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Sort:
 
     `kind` says in which rows of the Index the values are, under `parameter` (0 for id and
     updated): a date by its low ascending and its high descending, a string by its normalised form,
-    a number by its low, a token by its text.
+    an address as it is, a number by its low, a token by its text, a reference by type and id.
     """
 
     code: str

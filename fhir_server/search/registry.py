@@ -22,7 +22,7 @@ Parameters = Mapping[str, Mapping[str, Parameter]]  # by type and code
 # How the values of each type of parameter become rows. A number counts up with each change of that,
 # so that old indexes are known for what they are.
 READING = {
-    "token": 1, "date": 1, "string": 1, "reference": 2, "uri": 1, "number": 1, "quantity": 1,
+    "token": 1, "date": 1, "string": 1, "reference": 3, "uri": 2, "number": 1, "quantity": 1,
     "composite": 2, "special": 1,
 }  # fmt: skip
 HL7 = "http://hl7.org/fhir/SearchParameter/"

@@ -23,11 +23,17 @@ from fhir_server.storage.version import Version
 
 # What a key is sorted by, and what stands for a missing value (those come last in either
 # direction).
+_NO = "''"
 _KEYS = {
     "date": ("SELECT {f}(v.{c}) FROM moment v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
-    "string": ("SELECT {f}(v.value) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
+    "string": ("SELECT {f}(v.value{o}) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}", _NO),
     "number": ("SELECT {f}(v.{c}) FROM number v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
-    "token": ("SELECT {f}(v.value) FROM token v WHERE v.pk = d.pk AND v.parameter = {p}", "''"),
+    "token": ("SELECT {f}(v.value{o}) FROM token v WHERE v.pk = d.pk AND v.parameter = {p}", _NO),
+    "reference": (
+        "SELECT {f}((v.target_type || '/' || v.target_id){o}) FROM reference v"
+        " WHERE v.pk = d.pk AND v.parameter = {p}",
+        _NO,
+    ),
 }
 
 
@@ -74,6 +80,7 @@ def _keys(sorts: tuple[Sort, ...], rows: Rows) -> list[_Key]:
                 f="max" if sort.descending else "min",
                 c="high" if sort.descending and sort.kind == "date" else "low",
                 p=rows.add("par", sort.parameter),
+                o=' COLLATE "C"' if rows.postgres else "",  # by letters, whatever the locale
             )
             + ")"
         )

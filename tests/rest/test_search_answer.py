@@ -51,7 +51,7 @@ def test_Q02_the_link_to_itself_says_what_was_used_and_nothing_else(place: Place
 
 
 def test_Q02_a_sort_key_that_is_ignored_is_not_said_to_be_used(place: Place) -> None:
-    answer = place.get("Observation?status=final&_sort=nonsense,-date,subject&_count=1")
+    answer = place.get("Observation?status=final&_sort=nonsense,-date,code-value-date&_count=1")
     assert used(answer) == "status=final&_sort=-date&_count=1"
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.keys import key
 from fhir_server.search.parameters import parameters
 from fhir_server.search.query import EVERYTHING, AllOf, HasKey, Sort
 from tests.search.asking import query
@@ -110,9 +111,27 @@ def test_each_sort_key_names_the_rows_it_is_in() -> None:
 
 
 def test_a_sort_key_that_is_not_done_is_left_out_of_what_was_used() -> None:
-    asked = query("DocumentReference?_sort=author,-date,nothing")
+    asked = query("DocumentReference?_sort=relationship,-date,nothing")
     assert asked.used == (("_sort", "-date"),)
-    assert asked.ignored == ("_sort=author", "_sort=nothing")
+    assert asked.ignored == ("_sort=relationship", "_sort=nothing")
+
+
+def test_references_and_addresses_can_be_sorted() -> None:
+    asked = query("DocumentReference?_sort=-author,_source,_profile")
+    profile = DOCUMENTS["_profile"]
+    assert asked.sort == (
+        Sort("author", "reference", DOCUMENTS["author"].number, True),
+        Sort("_source", "string", key(DOCUMENTS["_source"].number, "address"), False),
+        Sort("_profile", "string", key(profile.number, "address"), False),
+    )
+
+
+def test_contained_resources_are_not_searched() -> None:
+    assert query("Patient?_contained=false&_containedType=container").ignored == ()
+    for value in ("true", "both"):
+        with pytest.raises(BadRequest) as refused:
+            query(f"Patient?_contained={value}")
+        assert (refused.value.code, f"`{value}`" in str(refused.value)) == ("not-supported", True)
 
 
 def test_numbers_and_quantities_can_be_sorted() -> None:

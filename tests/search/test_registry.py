@@ -63,7 +63,7 @@ def test_a_definition_that_changed_is_missing_until_it_is_indexed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = made_with()
-    changed: dict[str, Any] = dict(registry.READING) | {"uri": 2}
+    changed: dict[str, Any] = dict(registry.READING) | {"uri": 99}
     monkeypatch.setattr(registry, "READING", changed)
     for cached in (registry.made_with, registry._digests, registry._digest):
         cached.cache_clear()

@@ -53,9 +53,13 @@ def below(parameter: Parameter, texts: Sequence[str]) -> StringIs:
 
 
 def read_address(parameter: Parameter, text: str, rows: Rows) -> None:
-    """The row by which `below` finds an address."""
-    if "://" in text:
-        rows.strings.append((common(parameter.number, "address"), text[:CUT], text[:CUT]))
+    """The row by which `below` finds an address, and by which all are sorted."""
+    rows.strings.append((address_number(parameter), text[:CUT], text[:CUT]))
+
+
+def address_number(parameter: Parameter) -> int:
+    """The number of the rows that have addresses letter by letter, cut."""
+    return common(parameter.number, "address")
 
 
 def _is(parameter: Parameter, texts: Sequence[str]) -> HasKey:

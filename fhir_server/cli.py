@@ -75,8 +75,8 @@ def warn_of_reindex(known: Settings, database: Database) -> None:
 
     with closing(database):
         if not progress(database.session(), guarded=known.policy != "off").finished:
-            click.echo("a reindex is due, run `fhir-server reindex`: until then it is not searched"
-                       " by parameters that are new or changed", err=True)  # fmt: skip
+            click.echo("a reindex is due, run `fhir-server reindex`: until then parameters that are"
+                       " new or changed are not searched by", err=True)  # fmt: skip
 
 
 def listen(host: str, port: int, workers: int) -> NoReturn:

@@ -32,7 +32,7 @@ from fhir_server.storage.engine import StorageBusy, StorageConflict
 from fhir_server.storage.keeping import SERVER, Keeping
 from fhir_server.storage.notices import FOR_FEW, FOR_FEW_AND_NO_REPRESENTATIVE
 from fhir_server.storage.opened import Moment
-from fhir_server.storage.purge import write_over
+from fhir_server.storage.purge import sweep
 
 log = logging.getLogger("fhir_server")
 
@@ -77,7 +77,7 @@ def run(services: Services, now: int) -> Report:
                 _do(services, now, due, report)
             last = batch[-1]
         if report.done[life.PURGE]:
-            write_over(session)
+            sweep(session)
     finally:
         end_lease(session, me)
     return report

@@ -24,12 +24,12 @@ from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import patient_of, who
-from fhir_server.storage.read import facts_of, referring
+from fhir_server.storage.read import referring
 from fhir_server.storage.reindex import Progress, progress, run
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
-from fhir_server.storage.write import Facts, New
+from fhir_server.storage.write import Facts, New, facts_at
 
 # To whom the existence of a record is no secret (contract 7, Status).
 KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
@@ -65,7 +65,11 @@ class Checking(Repository):
         return run(self.session, base=self.house.base, guarded=guarded, until=until)
 
     def facts_of(self, current: Version) -> Facts:
-        return facts_of(self.session, current.type_, current.id_)
+        """Conflict when it is there no more: its record has been destroyed since it was read."""
+        found = facts_at(self.session, current.type_, current.id_)
+        if not found:
+            raise Conflict(f"`{current.address}` was changed by another writer")
+        return found[0]
 
     def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
         """The facts of a row about to be: own when its author is the caller, or of his house."""

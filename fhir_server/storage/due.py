@@ -53,7 +53,14 @@ def waiting(session: Session, now: int, last: Waiting) -> list[Waiting]:
 
 
 def claim(session: Session, due: Waiting) -> bool:
-    """Take it away, within the transaction that does it; False when another has done so."""
+    """Take it away, within the transaction that does it; False when another has done so.
+
+    Its resource is locked first, as by whoever changes it: nobody waits for the other in a ring.
+    """
+    if session.database.postgres:
+        type_, id_ = due.address
+        text = "SELECT 1 FROM resource r WHERE r.type = :type AND r.id = :id FOR UPDATE"
+        session.rows(text, {"type": type_, "id": id_})
     params = {"source": due.source, "kind": due.kind, "at": due.at}
     text = "DELETE FROM due WHERE source = :source AND kind = :kind AND at = :at"
     return session.run(text, params) == 1

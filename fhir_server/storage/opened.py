@@ -25,7 +25,7 @@ from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
 from fhir_server.storage.notices import tell
 from fhir_server.storage.rows import Named, Rows, standing, times
-from fhir_server.storage.write import Facts
+from fhir_server.storage.write import Facts, facts_at
 
 # One text for all three: no authorisation, blocked, opposed (contract 5).
 NO_ACCESS = "no access to this record"
@@ -274,8 +274,10 @@ class Opened:
             return ""
         type_, row = "DocumentReference", RowFacts("document")
         if named.resource:
-            type_ = named.resource[0]
-            row = self.row_facts(type_, read.facts_of(self.session, *named.resource))
+            type_, found = named.resource[0], facts_at(self.session, *named.resource)
+            if not found:  # its record has been destroyed meanwhile
+                return ""
+            row = self.row_facts(type_, found[0])
         decision = self.decision(Act("read"), standing, row)
         return "" if decision.permitted else " ".join(decision.reasons)
 

@@ -48,10 +48,14 @@ def purge(session: Session, record: int, words: tuple[str, ...]) -> None:
         _forget(session, id_)
 
 
-def write_over(session: Session) -> None:
-    """After destructions: SQLite keeps what it deleted in its log until that is written back.
+def sweep(session: Session) -> None:
+    """After destructions: what was read at that very moment has left a note in no record; SQLite
+    keeps what it deleted in its log until that is written back.
     PostgreSQL's pages are written over after a VACUUM, its own or the operator's.
     """
+    with session.transaction():
+        nowhere = "NOT EXISTS (SELECT 1 FROM record k WHERE k.number = trail.record)"
+        session.run(f"DELETE FROM trail WHERE pending AND record > 0 AND {nowhere}", {})
     if not session.database.postgres:
         session.rows("PRAGMA wal_checkpoint(TRUNCATE)", {})
 

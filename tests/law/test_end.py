@@ -3,8 +3,13 @@
 Design, `domain.md` 1.4 (R020, R022, R023) and 1.6.
 """
 
+import pytest
+
+from fhir_server.jobs import WORKS, purge, run
 from fhir_server.policy.life import EARLY_DELETION
 from fhir_server.policy.relations import CLOSING
+from fhir_server.storage.due import Waiting
+from fhir_server.storage.keeping import Keeping
 from fhir_server.storage.purge import KEPT, OF_A_RECORD, ONLY_SQLITE
 from tests.house import ANNE, CNAM, LUCIEN, NINA, PAUL, House
 from tests.law.timed import (
@@ -25,6 +30,7 @@ from tests.law.timed import (
 )
 from tests.people import stored
 from tests.policy.record import Record, document
+from tests.stores import at_once
 
 
 def test_R022_an_archive_is_destroyed_after_ten_years_not_before(record: Record) -> None:
@@ -201,3 +207,44 @@ def test_R022_a_record_that_was_closed_long_ago_elsewhere_has_had_its_ten_years(
     assert state(record) == "closed"
     jobs(house)
     assert state(record) == "none"
+
+
+def test_R022_a_note_of_what_was_read_while_it_was_destroyed_goes_too(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, session = record.house, record.house.database.session()
+    text = "SELECT number FROM record WHERE patient = :patient"
+    number = session.rows(text, {"patient": record.id})[0][0]
+    record.closed()
+    wait(house, months=121)
+
+    def late(kept: Keeping, due: Waiting) -> bool:
+        done = purge(kept, due)
+        kept.next_trace()
+        kept.leave_trace("read", number, "R030")
+        return done
+
+    with monkeypatch.context() as slow:
+        slow.setitem(WORKS, "purge", ("records destroyed", late))
+        jobs(house)
+    assert session.rows("SELECT id FROM trail WHERE record = :n", {"n": number}) == []
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_R022_who_reopens_at_the_last_moment_has_all_of_it_or_nothing(
+    record: Record, _: int
+) -> None:
+    house, letters = record.house, [record.deposited(ANNE) for _ in range(5)]
+    record.closed()
+    wait(house, months=121)
+    moment = house.clock()
+    house.token(record.holder)
+    _, status = at_once(
+        [lambda: run(house.services, moment), lambda: reopen(record, record.holder)],
+        house.database,
+    )
+    found = {record.read(ANNE, letter).status for letter in letters}
+    assert (status, state(record), found) in [
+        (200, "open", {200}), (404, "none", {404}), (409, "none", {404}), (403, "none", {404}),
+    ]  # fmt: skip
+    jobs(house)

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/search_filter.html
 """
 
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -267,3 +268,38 @@ def test_Q09_filter_of_a_condition_is_a_search(house: House) -> None:
     narrow = NINA.but(scope="user/Observation.c")
     query = f"_filter=patient eq {patient}"
     assert house.post("Observation", narrow, body, if_none_exist=query).status == 403
+
+
+MANY = {
+    "or": " or ".join(f"name co ai{n}" for n in range(50)),
+    "not": " and ".join(f"not (name co ai{n})" for n in range(50)),
+    "from left to right": " or ".join(f"name co ai{n} and gender eq male" for n in range(25)),
+    "chains": " or ".join(f"general-practitioner:Practitioner.name co a{n}" for n in range(24)),
+    "no chain": " and ".join(f"not (link:Patient[gender eq male].name co {n})" for n in range(12)),
+    "who refers": " or ".join(f"_has:Observation:patient:code eq a{n}" for n in range(24)),
+    "unequal": " and ".join(f"given ne a{n}" for n in range(25)),
+}
+
+
+@pytest.fixture(scope="module")
+def thousand(plain: House) -> None:
+    request = {"method": "POST", "url": "Patient"}
+    entries = [
+        {"resource": {"resourceType": "Patient", "gender": ("male", "female")[n % 2],
+                      "name": [{"family": f"Essai{n}", "given": ["Anne"]}]}, "request": request}
+        for n in range(1_000)
+    ]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    assert plain.post("", None, bundle).status == 200
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_Q09_filter_of_as_many_tests_as_there_may_be_is_answered_in_time(
+    plain: House, thousand: None, kind: str
+) -> None:
+    times = []
+    for _ in range(2):  # another process may have had the processor
+        start = perf_counter()
+        assert ask(plain, "Patient", MANY[kind]).status == 200
+        times.append(perf_counter() - start)
+    assert min(times) < 2

@@ -73,6 +73,8 @@ def searches(script: Script) -> Iterator[str]:
         f"security-label={MASKED}", f"security-label:not={MASKED}",
         f"author=Practitioner/{script.practitioner}", f"author.identifier={ANNE.sub}",
         f"author:identifier={ANNE.sub}", f"relatesto:DocumentReference.security-label={MASKED}",
+        "nonsense=x&_sort=nonsense&_count=2",
+        "relatesto.relatesto:DocumentReference.status=current",
         "relatesto.status=superseded", "type:text=a", "security-label:text=m",
         "_source:below=http://a.example",
         "relationship=DocumentReference/1$replaces", "status:not-in=http://hl7.org/fhir/ValueSet/"

@@ -107,6 +107,10 @@ def searches(script: Script) -> Iterator[str]:
         "DocumentReference?_has:DocumentReference:relatesto:status=current",
         "Patient?_has:List:patient:item:missing=false", "?_has:List:patient:status=current",
         "List?patient._has:DocumentReference:patient:status=superseded",
+        "DocumentReference?_content=lettre", "DocumentReference?_text:missing=true",
+        "?_content=bilan%20OR%20suivi", "List?item:DocumentReference._content=lettre",
+        "Patient?_has:DocumentReference:patient:_content=suivi", "List?_content=lettre",
+        "DocumentReference?description:contains=ttre", "Patient?_content=essai",
     ):  # fmt: skip
         yield query
 

@@ -22,6 +22,7 @@ from fhir_server.policy.facts import chooses_ids
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import change, creation, removal
 from fhir_server.search.includes import ANY, references, reverse_values
+from fhir_server.search.keys import FULL_TEXT, number
 from fhir_server.search.mentions import WORDS
 from fhir_server.search.parameters import COLUMNS
 from fhir_server.search.registry import NOTHING_STORED, Offer, Registry
@@ -195,7 +196,8 @@ def _search(type_: str, settings: Settings, offer: Offer) -> list[Json]:
     """Name, definition and type of each search parameter that is searched by."""
     refused = WORDS.get(type_, ()) if settings.policy != "off" else ()
     known, there = r4().search[type_], offer.all(type_)
-    columns = [(name, known[name].url, known[name].type) for name in COLUMNS]
+    words = [code for code in FULL_TEXT if code in known and offer.has(number(type_, code))]
+    columns = [(name, known[name].url, known[name].type) for name in (*COLUMNS, *words)]
     others = [(name, there[name].url, there[name].type) for name in sorted(set(there) - {*refused})]
     return [
         {"name": name, "definition": url, "type": kind} | _also(type_, name, url)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.keys import FULL_TEXT, TEXT, number
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
     EVERYTHING,
@@ -27,6 +28,8 @@ from fhir_server.search.types import ASK
 from fhir_server.search.types.composite import has_value
 from fhir_server.search.types.date import asked_interval
 from fhir_server.search.types.reference import leads_to
+from fhir_server.search.words import has_narrative, words_in
+from fhir_server.search.words import asked as asked_words
 from profiles.definitions import r4
 
 MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
@@ -71,6 +74,8 @@ class Criteria:
             return None if dot else self.column(code, modifier, value)
         if code == LIST and not dot:
             return self.members(type_, modifier, value)
+        if code in FULL_TEXT:
+            return None if dot else self.words(type_, code, modifier, value)
         parameter = self.asked.offer.find(type_, code)
         if parameter is None:
             return None
@@ -109,6 +114,22 @@ class Criteria:
             if not _ID.fullmatch(id_):
                 refuse_value(LIST, id_)
         return LedBy("List", parameters("List")["item"].number, type_, IdIs(ids))
+
+    def words(self, type_: str, code: str, modifier: str, value: str) -> Criterion | None:
+        """`_text` and `_content`, None while some indexes have no words; each word more counts like
+        a parameter.
+        """
+        if not self.asked.offer.has(number(type_, code)):
+            return None
+        if modifier == "missing" and code == TEXT:
+            told = has_narrative(type_)
+            return Not(told) if is_true(code, value) else told
+        if modifier:
+            refuse_modifier(code, modifier)
+        values = alternatives(code, value)
+        self.parts += sum(max(len(words_in(one)) - 1, 0) for one in values)
+        self.check_parts(code)
+        return asked_words(type_, code, values)
 
     def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
         self.check_steps(rest)
@@ -155,12 +176,15 @@ class Criteria:
     def count(self, code: str, value: str) -> None:
         """Refuse one parameter more when the query would be too much with it."""
         self.parts += steps(code)
-        if self.parts > MAX_PARTS:
-            text = f"a search has {MAX_PARTS} parameters and steps at most: `{code[:100]}`"
-            raise BadRequest(text, code="too-costly")
+        self.check_parts(code)
         self.values += value.count(",") + 1
         if self.values > MAX_ALTERNATIVES:
             text = f"a search has at most {MAX_ALTERNATIVES} values, and `{code[:100]}` is beyond"
+            raise BadRequest(text, code="too-costly")
+
+    def check_parts(self, code: str) -> None:
+        if self.parts > MAX_PARTS:
+            text = f"a search has {MAX_PARTS} parameters, steps and words at most: `{code[:100]}`"
             raise BadRequest(text, code="too-costly")
 
     def count_way(self) -> None:

@@ -12,14 +12,16 @@ from fhir_server.search.parameters import parameters
 from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.search.rows import Rows
 from fhir_server.search.types import READ
+from fhir_server.search.types.string import gram_keys
+from fhir_server.search.words import word_keys
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """The rows of one resource; a parameter's number is `parameters(type_)[code].number`, 63 bits.
 
-    `keys`: hashes (63 bits) of what is compared exactly, and that a parameter has a value; see
-    `search.keys`.
+    `keys`: hashes (63 bits) of what is compared exactly, that a parameter has a value, words, and
+    three letters in a row of strings; see `search.keys`.
     `strings`: parameter, normalised text (lower case, no accents), text as it is; both cut at 200
     characters.
     `dates`: parameter, low, high: half-open, ms since 1970 UTC, `dates.EARLIEST` and `LATEST` for
@@ -57,6 +59,8 @@ def extract(
             if not parameter.paired:  # else only with all its parts
                 rows.keys.add(parameter.present)
             READ[parameter.type](parameter, items, rows)
+    rows.keys.update(word_keys(resource))
+    rows.keys |= gram_keys(resource["resourceType"], rows.contained)
     known = {(type_, id_) for _, type_, id_ in rows.references}
     others = [a for a in _addresses(resource, base) if a not in known]
     rows.references += [(ELSEWHERE, type_, id_) for type_, id_ in others]

@@ -27,8 +27,13 @@ Kind = Literal[
     "unit",  # of a quantity: makes the number of its own rows
     "text",  # of a token: makes the number of the rows of its words
     "address",  # of a uri: makes the number of the rows of the addresses, letter by letter
+    "word",  # of the narrative or the rest of a resource
+    "gram",  # three letters in a row of any string of a resource
     "component",  # of a composite: the number of what stands beside one key
 ]
+
+TEXT, CONTENT = FULL_TEXT = "_text", "_content"  # searched by words
+GRAM = "gram"  # of a type: strings, letter by letter
 
 
 def _hash(text: str) -> int:

@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from fhir_server.search.keys import FULL_TEXT, GRAM, number
 from fhir_server.search.parameters import Parameter, parameters
 from profiles.definitions import SearchParameter, r4
 
@@ -25,6 +26,9 @@ READING = {
     "token": 1, "date": 1, "string": 1, "reference": 3, "uri": 2, "number": 1, "quantity": 1,
     "composite": 2, "special": 1,
 }  # fmt: skip
+# What an index has beside the rows of parameters: words and letters, as `keys.number` calls them;
+# their names here count up too.
+BESIDE = {"words-1": FULL_TEXT, "letters-1": (GRAM,)}
 HL7 = "http://hl7.org/fhir/SearchParameter/"
 
 
@@ -78,6 +82,11 @@ class Offer:
         stored = now.offered.get(type_, {}).get(code)
         return None if stored is None or (self.guarded and stored.telling) else stored
 
+    def has(self, number: int) -> bool:
+        """Whether every index has the rows of this number, which the definitions have or `BESIDE`.
+        """
+        return number not in self.known.missing or number not in self.now().missing
+
     def all(self, type_: str) -> Mapping[str, Parameter]:
         """All of a type by code."""
         now = self.now()
@@ -99,7 +108,7 @@ def by_type(found: Iterable[Parameter]) -> Parameters:
 @cache
 def made_with() -> str:
     """What an index of this program is made with, as text that is another when that changes."""
-    return " ".join(sorted(set(_digests().values())))
+    return " ".join(sorted({*_digests().values(), *BESIDE}))
 
 
 @cache
@@ -123,7 +132,12 @@ def missing(made: str) -> frozenset[int]:
     rows. "" stands for one of a program that did not say: it has those of R4.
     """
     there, definitions = frozenset(made.split()), r4().search
-    return frozenset(
+    beside = frozenset(
+        number(type_, code)
+        for name, codes in BESIDE.items() if name not in there
+        for type_ in r4().resources for code in codes
+    )  # fmt: skip
+    return beside | frozenset(
         parameter.number
         for type_ in r4().resources
         for code, parameter in parameters(type_).items()

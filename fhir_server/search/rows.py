@@ -25,3 +25,4 @@ class Rows:
     numbers: list[tuple[int, float, float]] = field(default_factory=list)
     references: list[tuple[int, str, str]] = field(default_factory=list)
     tokens: dict[int, str] = field(default_factory=dict)
+    contained: set[str] = field(default_factory=set)  # strings that `:contains` looks into

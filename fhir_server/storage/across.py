@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.policy.facts import nature_of
-from fhir_server.search.query import Criterion
+from fhir_server.search.query import AllOf, AnyOf, Criterion, IdIs, Not, Nothing, UpdatedIs
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Session
 from fhir_server.storage.find import Found, named_records
@@ -88,7 +88,8 @@ def _statement(rows: Rows, parts: Sequence[Part], last: list[Any], count: int) -
 
 
 def _branch(rows: Rows, part: Part) -> str:
-    minimal = part.types == ("Patient",) and rows.confined and is_professional(rows.shape)
+    known = part.types == ("Patient",) and rows.confined and is_professional(rows.shape)
+    minimal = known and _asks_nothing(part.where)  # else it would tell what is hidden of him
     seen = rows.visible("d", part.types[0], minimal=minimal)
     asked = Compiler(rows).where(part.where, "d")
     inside = ", ".join(f"'{type_}'" for type_ in part.types)
@@ -97,3 +98,13 @@ def _branch(rows: Rows, part: Part) -> str:
         f"SELECT d.pk, d.type, d.id, {seen.full} AS full_, {rules} AS rules FROM {seen.source}"
         f" WHERE d.type IN ({inside}) AND NOT d.deleted AND {seen.where} AND {asked}"
     )
+
+
+def _asks_nothing(where: Criterion) -> bool:
+    """Whether a criterion is about the address and the time of a resource alone."""
+    match where:
+        case AllOf(parts) | AnyOf(parts):
+            return all(_asks_nothing(part) for part in parts)
+        case Not(part):
+            return _asks_nothing(part)
+    return isinstance(where, IdIs | UpdatedIs | Nothing)

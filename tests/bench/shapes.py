@@ -65,6 +65,7 @@ SHAPES = (
         ("value-quantity", f"gt105|{UCUM}|/min"), ("_count", "20")]),
     Shape("string starts", "Patient", lambda a: [("family", a.family.lower())]),
     Shape("string contains", "Patient", lambda a: [("family:contains", a.family[2:].lower())]),
+    Shape("words", "Patient", lambda a: [("_content", a.family.lower())], late=True),
     Shape("date + code", "Condition", lambda a: [
         ("code", CONDITIONS[-1]), ("onset-date", "ge2026-06"), ("_count", "20")]),
     Shape("newest of a type", "Observation", lambda a: [("_count", "20"), ("_total", "none")]),

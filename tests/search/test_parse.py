@@ -43,7 +43,7 @@ def test_what_was_used_is_told_in_order() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "Status", "_text", "_has:Consent:patient:actor", "near"],
+    ["nothing", "Status", "_phrase", "_has:Consent:patient:actor", "near"],
 )
 def test_what_is_not_done_is_ignored_or_refused_when_strict(name: str) -> None:
     assert query(f"DocumentReference?{name}=1").ignored == (name,)

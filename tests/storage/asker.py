@@ -5,6 +5,7 @@ from dataclasses import replace
 from json import dumps
 from random import Random
 
+from fhir_server.search.keys import FULL_TEXT
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Criterion, Not, Query
 from fhir_server.search.registry import NOTHING_STORED, Offer, Registry
@@ -72,8 +73,10 @@ class Asker:
             return "_filter", self.filter(type_)
         if self.random.random() < 0.03:
             return "_list", self.alternatives(lambda: self.id_of("List"))
-        code = self.one([*self.asked[type_].split(), "_id", "_lastUpdated"])
         if self.random.random() < 0.1:
+            return self.one(FULL_TEXT), self.alternatives(self.full_text)
+        code = self.one([*self.asked[type_].split(), "_id", "_lastUpdated", "_text"])
+        if code == "_text" or self.random.random() < 0.1:
             return f"{code}:missing", self.one(("true", "false"))
         if code in ("_id", "_lastUpdated"):
             ask = self.date if code == "_lastUpdated" else lambda: self.id_of(type_)
@@ -161,6 +164,10 @@ class Asker:
 
     def string(self) -> str:
         return escaped(self.one(WORDS))[self.one((0, 1)):][: self.one((1, 3, 9))]
+
+    def full_text(self) -> str:
+        a, b = (escaped(word) for word in self.random.choices(WORDS[:-1], k=2))
+        return self.one((a, f"{a} {b}", f"{a} OR {b}", f"({a}) {b}"))
 
     def date(self) -> str:
         return self.one(PREFIXES) + self.one(DATES + TIMES)

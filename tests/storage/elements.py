@@ -3,17 +3,20 @@
 # Each element and what it is: one of FEW, a method of its Maker, a type it leads to, words; * a
 # list.
 ELEMENTS = {
-    "DocumentReference": "status:current/superseded masterIdentifier:identifier type:concept"
+    "DocumentReference": "text:narrative"
+    " status:current/superseded masterIdentifier:identifier type:concept"
     " identifier:identifier* category:concept* subject:Patient date:time description:word"
     " securityLabel:concept* relatesTo:relation* context:context"
     " extension:archived* content:content*",
-    "Patient": "identifier:identifier* name:name* birthDate:date gender:male/female"
+    "Patient": "text:narrative identifier:identifier* name:name* birthDate:date gender:male/female"
     " address:address*",
-    "Observation": "status:final/amended code:concept subject:Patient identifier:identifier*"
+    "Observation": "text:narrative"
+    " status:final/amended code:concept subject:Patient identifier:identifier*"
     " hasMember:Observation* effectiveDateTime:when effectivePeriod:period valueString:word"
     " valueQuantity:quantity valueCodeableConcept:concept component:component*",
     "component": "code:concept valueQuantity:quantity valueCodeableConcept:concept",
-    "List": "status:current/retired title:word code:concept subject:Patient date:when entry:entry*"
+    "List": "text:narrative"
+    " status:current/retired title:word code:concept subject:Patient date:when entry:entry*"
     " extension:archived*",
     "Consent": "status:active/inactive scope:concept category:concept* patient:Patient"
     " dateTime:when provision:provision",

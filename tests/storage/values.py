@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from html import escape
 from random import Random
 from typing import Any
 
@@ -39,7 +40,10 @@ class Maker:
         self.random = random
 
     def resource(self, type_: str) -> Json:
-        return {"resourceType": type_} | self.some(ELEMENTS[type_])
+        made = {"resourceType": type_} | self.some(ELEMENTS[type_])
+        if type_ == "List" and "entry" in made:  # one that leads to nothing there is hidden
+            made["entry"].append({"item": {"reference": "DocumentReference/documentreference-0"}})
+        return made
 
     def some(self, elements: str, chance: float = 0.75) -> Json:
         """An object with each element by chance."""
@@ -65,6 +69,10 @@ class Maker:
 
     def whole_number(self) -> int:
         return self.random.randrange(6)
+
+    def narrative(self) -> Json:
+        word, end = escape(self.value("word")), self.random.choice(("<b>a</b>nne", "x"))
+        return {"div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{word}</p>{end}</div>'}
 
     def period(self) -> Json:
         start, end = sorted(self.random.choices(DATES, k=2))

@@ -15,7 +15,7 @@ OF_A_RECORD = {
     "token": "pk IN ({pk})",
     "key": "pk IN ({pk})",  # SQLite alone
     "history": "(type, id) IN ({address})",
-    "trail": "record = :record AND (pending OR id IN ({traces}))",
+    "trail": "id IN ({notes})",
     "relation": "record = :record",
     "due": "record = :record",
     "resource": "record = :record",
@@ -27,7 +27,9 @@ ONLY_SQLITE = frozenset({"key"})
 PARTS = {
     "pk": "SELECT r.pk FROM resource r WHERE r.record = :record",
     "address": "SELECT r.type, r.id FROM resource r WHERE r.record = :record",
-    "traces": "SELECT r.id FROM resource r WHERE r.record = :record AND r.type = 'AuditEvent'",
+    # By the index of what is pending, and by those that have become AuditEvents.
+    "notes": "SELECT t.id FROM trail t WHERE t.pending AND t.record = :record UNION ALL"
+    " SELECT r.id FROM resource r WHERE r.record = :record AND r.type = 'AuditEvent'",
 }
 
 

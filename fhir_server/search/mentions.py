@@ -129,6 +129,8 @@ def _tells(type_: str, name: str) -> bool:
     if asked == name:
         by_item = code == ITEMS.get(type_) and modifier in ("missing", "identifier")
         return by_item or code in WORDS.get(type_, ())
+    if any(code == name for names in ORDERED.values() for name in names):
+        return True
     return code in ITEMS.values() or any(code in words for words in WORDS.values())
 
 

@@ -3,12 +3,14 @@
 https://hl7.org/fhir/R4/search_filter.html
 """
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import pytest
 
-from tests.house import ANNE, CNAM, INS, INSURER, NINA, OTTO, PAUL, Answer, House, Person
+from fhir_server.policy.labels import VEILED, VISIBILITY
+from tests.house import ANNE, CNAM, INS, INSURER, LUCIEN, NINA, OTTO, PAUL, Answer, House, Person
 from tests.people import stored
 from tests.rest.test_includes import to
 from tests.rest.test_includes_under_policy import blank, document, listed, record
@@ -303,3 +305,15 @@ def test_Q09_filter_of_as_many_tests_as_there_may_be_is_answered_in_time(
         assert ask(plain, "Patient", MANY[kind]).status == 200
         times.append(perf_counter() - start)
     assert min(times) < 2
+
+
+@pytest.mark.parametrize("asked", ["_has:AuditEvent:patient:entity={}", "_filter={}"])
+def test_Q09_traces_of_a_hidden_document_are_no_way_to_it(house: House, asked: str) -> None:
+    patient, ins = record(house, NINA)
+    holder = replace(LUCIEN, sub=f"{INS}|{ins}")
+    label = {"coding": [{"system": VISIBILITY, "code": VEILED}]}
+    hidden = document(house, patient, securityLabel=[label])
+    house.get("AuditEvent?_count=1", CNAM)
+    test = f"_has:AuditEvent:patient:entity eq {hidden}" if "_filter" in asked else hidden
+    answer = house.get(f"Patient?_id={patient.split('/')[1]}&{asked.format(test)}", holder)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "not-supported")

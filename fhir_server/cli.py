@@ -11,7 +11,7 @@ import uuid
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 import click
 
@@ -220,7 +220,11 @@ def _identifier(text: str, system: str) -> str:
 @main.command()
 @click.option("--token", "bearer", required=True, help="whose access is explained")
 @click.option("--document", required=True, help="id of a DocumentReference")
-def explain(bearer: str, document: str) -> None:
+@click.option(
+    "--language", type=click.Choice(["en", "fr"]), default="en", show_default=True,
+    help="of the reasons",
+)
+def explain(bearer: str, document: str, language: Literal["en", "fr"]) -> None:
     """Say whether a token's bearer may read a document, and by which rules."""
     from fhir_server.app import services_of
     from fhir_server.explain import explanation
@@ -229,7 +233,7 @@ def explain(bearer: str, document: str) -> None:
     try:
         services = services_of(settings())
         with closing(services.database):
-            click.echo(explanation(services, bearer, document))
+            click.echo(explanation(services, bearer, document, language))
     except (SettingsError, schema.SchemaError) as problem:
         fail(problem)
     except FhirError as problem:

@@ -48,6 +48,7 @@ def reads(script: Script) -> Iterator[Question]:
     for type_, ids in (("List", script.lists), ("Consent", script.consents)):
         for id_ in ids:
             yield from (("GET", f"{type_}/{id_}{r}", None, {}) for r in ("", "/_history/1"))
+            yield ("GET", f"{type_}/{id_}/$explain-access?who={ANNE.sub}", None, {})
     for record in script.records:
         yield from (("GET", f"Patient/{record}{rest}", None, {}) for rest in ("", "/_history"))
 

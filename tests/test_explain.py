@@ -91,6 +91,13 @@ def test_it_says_what_a_read_answers(masked: Masked, who: Person) -> None:
     assert (status == 200) == explain(masked, who).startswith("permitted")
 
 
+def test_the_reasons_are_told_in_french_too(masked: Masked) -> None:
+    house, id_ = masked
+    said = explanation(house.services, house.token(NINA), id_, "fr")
+    assert said.startswith("refusé : ")
+    assert "  R081 interdit : masqué par le titulaire" in said
+
+
 def test_every_rule_comes_with_its_source(masked: Masked) -> None:
     assert "(L.1111-15; R.1111-49 CSP)" in explain(masked, NINA)
 

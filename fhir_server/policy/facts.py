@@ -44,7 +44,7 @@ NATURES = (
 )
 ACTION_NAMES = (
     "read", "deposit", "mask", "unmask", "archive", "supersede", "remove", "reveal", "secrecy",
-    "relabel", "declare", "team", "administer", "publish",
+    "relabel", "declare", "team", "administer", "publish", "explain",
 )
 PURPOSES = (
     "normal", "bris_de_glace", "centre_15", "cause-of-death", "memory", "own-rights",

@@ -56,7 +56,7 @@ OPERATIONS = (
     "graph", "graphql", "implements", "lastn", "lookup", "match", "meta", "meta-add", "meta-delete",
     "preferred-id", "process-message", "questionnaire", "reindex", "snapshot", "stats", "submit",
     "submit-data", "subset", "subsumes", "transform", "translate", "validate", "validate-code",
-    "versions", "export", "nonsense",
+    "versions", "export", "nonsense", "explain-access",
 )  # fmt: skip
 MANY = 40  # parameters in one search
 

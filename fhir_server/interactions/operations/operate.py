@@ -11,6 +11,7 @@ from fhir_server.interactions.operations import (
     docref,
     document,
     everything,
+    explain,
     meta,
     reindex,
     validate,
@@ -31,6 +32,7 @@ FUNCTIONS: Mapping[str, Operate] = {
     "document": document.document,
     "docref": docref.docref,
     "reindex": reindex.reindex,
+    "explain-access": explain.explain_access,
 }
 
 

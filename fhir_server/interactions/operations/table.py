@@ -103,6 +103,16 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
             types=("DocumentReference",), pages=True,
         ),
         Operation(
+            "explain-access", OURS + "explain-access", {"instance": "r"},
+            (
+                Parameter("who", "string"), Parameter("actor", "code"),
+                Parameter("organization", "string"), Parameter("role", "string"),
+                Parameter("sector", "code"), Parameter("purpose", "code"),
+                Parameter("reason", "string"),
+            ),
+            types=("DocumentReference",), shows="nothing",
+        ),
+        Operation(
             "reindex", OURS + "reindex", {"system": "u"}, affects_state=True, shows="nothing",
             in_steps=True,
         ),

@@ -16,7 +16,13 @@ from fhir_server.interactions.operations.explain import (
     explained,
     reasons,
 )
-from fhir_server.policy.facts import RECORD_FACTS, RELATIONS, ROW_FACTS, SUBJECT_FACTS
+from fhir_server.policy.facts import (
+    RECORD_FACTS,
+    RELATIONS,
+    ROW_FACTS,
+    SUBJECT_FACTS,
+    subject_facts,
+)
 from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.rule import RuleSet
 from fhir_server.policy.scope import Scope
@@ -51,24 +57,22 @@ def explanation(
 
     Unauthorized for a token that is not good, NotFound when there is no such document.
     """
-    rules, opened = services.house.rules, _opened(services)
+    rules = services.house.rules
     if services.verifier is None or rules is None:
-        check_exists(opened, document)
+        check_exists(services.database.session(), document)
         off = "FHIR_AUTH" if services.verifier is None else "FHIR_POLICY"
         return f"{WORDS[language]['permitted']}: {off}=off, {OTHERS['off'][language == 'fr']}"
     subject = services.verifier.verify(f"Bearer {bearer}", services.clock() // 1000)
-    found = explained(opened, subject, document)
+    found = explained(_opened(services, subject, rules), subject, document)
     return "\n".join(_lines(found, subject, rules, document, language))
 
 
-def _opened(services: Services) -> Opened:
-    """The store, opened for nobody: who asks is looked at by the decision itself."""
+def _opened(services: Services, subject: Subject, rules: RuleSet) -> Opened:
+    """The store as the bearer of the token would find it."""
     now = services.clock()
     moment = Moment(now, birth_of_age(now, services.settings.minor_access_age), "", "")
-    nobody = Scope.all_rows(because="the operator asks for a decision, and is shown no content")
-    return Opened(
-        services.database.session(), services.house, Subject("operator", ""), nobody, moment
-    )
+    scope = Scope.of(subject, rules, subject_facts(subject, action="read"))
+    return Opened(services.database.session(), services.house, subject, scope, moment)
 
 
 def _lines(

@@ -23,6 +23,7 @@ from fhir_server.policy.rule import DENY, PERMIT, REFUSE, REPORT, RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import ACTORS, Coded, Subject
 from fhir_server.policy.writes import Act
+from fhir_server.storage.engine import Session
 from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.read import facts_of
 from fhir_server.storage.repository import Repository
@@ -87,7 +88,7 @@ def explained(opened: Opened, subject: Subject, document: str) -> Explained:
     """How a read of `DocumentReference/{document}` by `subject` would end, in the order of a
     request: scopes, admission, then the decision. NotFound when there is no such document.
     """
-    check_exists(opened, document)
+    check_exists(opened.session, document)
     rules = opened.house.rules
     asked = dict(subject_facts(subject, action="read"))
     if rules is None:
@@ -103,10 +104,10 @@ def explained(opened: Opened, subject: Subject, document: str) -> Explained:
     return _decided(theirs, asked, document)
 
 
-def check_exists(opened: Opened, document: str) -> None:
+def check_exists(session: Session, document: str) -> None:
     """NotFound unless there is, or was, such a document."""
     try:
-        facts_of(opened.session, TYPE, document)
+        facts_of(session, TYPE, document)
     except IndexError:
         raise NotFound(f"there is no `{TYPE}/{document}`") from None
 
@@ -165,7 +166,7 @@ def explain_access(
 
 def _let_in(stored: Writing, named: Named, id_: str) -> tuple[int, str]:
     """The record of the document and the rules by which the caller may ask."""
-    check_exists(stored, id_)
+    check_exists(stored.session, id_)
     if stored.house.rules is None:
         return stored.read(TYPE, id_).record, ""
     seen = stored.visible([(TYPE, id_)], deleted=True)

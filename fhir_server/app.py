@@ -9,9 +9,10 @@ from flask import Flask
 
 from fhir_server.auth.keys import Keys
 from fhir_server.auth.token import Verifier
-from fhir_server.policy.rules import DMP_2022
+from fhir_server.policy.rule import RuleSet
+from fhir_server.policy.rules import law
 from fhir_server.serve import Services
-from fhir_server.settings import Settings, SettingsError, read
+from fhir_server.settings import Settings, read
 from fhir_server.storage import parameters, schema
 from fhir_server.storage.engine import Database
 from fhir_server.storage.opened import House
@@ -22,7 +23,13 @@ from fhir_server.web.beside import beside
 # What of an id is chance, and what says its version and variant.
 _FREE, _VERSION_4 = (1 << 128) - 1 ^ (0xF << 76 | 0x3 << 62), 4 << 76 | 2 << 62
 
-RULES = {"dmp-2022": DMP_2022, "off": None}
+
+def rules_of(settings: Settings) -> RuleSet | None:
+    """The law that is in force in this house; None: no policy."""
+    if settings.policy == "off":
+        return None
+    unknown = ["unknown_cells_open"] if settings.validation == "warn" else []
+    return law(settings.policy, *settings.rule_choices, *unknown)
 
 
 def milliseconds_now() -> int:
@@ -53,8 +60,6 @@ def services_of(settings: Settings) -> Services:
     """SettingsError for a policy that is not offered yet, SchemaError when the database is not as
     this program needs it.
     """
-    if settings.policy not in RULES:
-        raise SettingsError(f"FHIR_POLICY: `{settings.policy}` is not offered yet")
     database = Database(settings.database_url, timeout=settings.timeout)
     schema.check(database)
     parameters.load(database.session())
@@ -62,7 +67,7 @@ def services_of(settings: Settings) -> Services:
     if settings.auth == "required":
         keys = NoKeys() if settings.jwks is None else Keys(settings.jwks)
         verifier = Verifier(keys, issuer=settings.issuer, audience=settings.audience)
-    house = House(RULES[settings.policy], settings.base_url, cursor_key(database))
+    house = House(rules_of(settings), settings.base_url, cursor_key(database))
     return Services(settings, database, house, verifier, milliseconds_now, new_id, new_trace)
 
 

@@ -112,6 +112,8 @@ def open_record(kept: Keeping, due: Waiting) -> bool:
         return False
     if any(life.objects(consent) for _, consent in kept.consents(due.record)):
         return False
+    if not (kept.house.rules and kept.house.rules.has("R011")):
+        return False  # the law wants the holder's express consent (R010)
     kept.put(proposal[0], proposal[1] | {"status": "active"})
     kept.put(patient[0], patient[1] | {"active": True})
     kept.leave_trace(notices.OPENED, due.record, "R011")

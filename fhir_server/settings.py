@@ -11,7 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "FHIR_"
-OFFERED = ("dmp-2022", "off")  # policies; the contract has dmp-2019 too
+# What a house may choose where the law is uncertain: `policy.facts.CHOICES`.
+RULE_CHOICES = (
+    "blocked_deposits", "blocked_keeps_own", "blocked_breaks_glass", "emergency_sees_masked",
+    "heir_sees_masked", "regulator_deposits", "veils_later",
+)
 OF_THE_TESTS = "FHIR_TEST_"  # these belong to the test suite
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -34,6 +38,7 @@ class Settings:
     validation: str  # strict, warn
     references: str  # enforce, off
     minor_access_age: int  # years
+    rule_choices: frozenset[str]  # of RULE_CHOICES
     max_body: int  # bytes
     max_entries: int
     max_depth: int
@@ -57,8 +62,6 @@ class Settings:
 
         Raises SettingsError: no keys to check tokens with, or no tokens at all beyond this machine.
         """
-        if self.policy not in OFFERED:
-            raise SettingsError(f"FHIR_POLICY: {_shown(self.policy)} is not offered yet")
         if self.auth == "required" and self.jwks is None:
             raise SettingsError("FHIR_JWKS: needed with FHIR_AUTH=required")
         if self.auth == "off" and not is_loopback(host):
@@ -88,6 +91,13 @@ def _one_of(*values: str) -> Parser:
         return text
 
     return parse
+
+
+def _choices(text: str) -> frozenset[str]:
+    found = frozenset(text.replace(",", " ").split()) - {"none"}
+    for name in sorted(found - set(RULE_CHOICES)):
+        raise ValueError(f"there is no choice {_shown(name)}, but {', '.join(RULE_CHOICES)}")
+    return found
 
 
 def _whole(*, least: int, most: int) -> Parser:
@@ -201,6 +211,8 @@ SETTINGS = (
     Setting("FHIR_MINOR_ACCESS_AGE", "18",
             "age in years below which a holder acts through his representatives",
             _whole(least=0, most=150)),
+    Setting("FHIR_RULE_CHOICES", "none",
+            "where the law is uncertain, what is chosen other than usual", _choices),
     Setting("FHIR_MAX_BODY", "16 MiB", "largest body of a request, 413 beyond", _bytes),
     Setting("FHIR_MAX_ENTRIES", "1000", "most entries of one Bundle, 413 beyond",
             _whole(least=1, most=1_000_000)),

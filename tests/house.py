@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from joserfc.jwk import ECKey
 
-from fhir_server.app import RULES, create_app, new_id, new_trace
+from fhir_server.app import create_app, new_id, new_trace, rules_of
 from fhir_server.auth.development import claims_for, sign
 from fhir_server.auth.token import Verifier
 from fhir_server.policy.subject import Coded
@@ -125,7 +125,7 @@ class House:
             else None
         )
         rules = Rules(
-            RULES[self.settings.policy], self.settings.base_url, cursor_key(self.database)
+            rules_of(self.settings), self.settings.base_url, cursor_key(self.database)
         )
         self.services = Services(
             self.settings,

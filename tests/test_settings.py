@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "max_page": 500,
     "timeout": 30.0,
     "cors_origins": None,
+    "rule_choices": frozenset(),
 }
 
 GOOD = [
@@ -45,6 +46,9 @@ GOOD = [
     ("FHIR_MAX_BODY", "512 KiB", 512 << 10),
     ("FHIR_MAX_CONTAINED", "0", 0),
     ("FHIR_CORS_ORIGINS", "*", ("*",)),
+    ("FHIR_RULE_CHOICES", "none", frozenset()),
+    ("FHIR_RULE_CHOICES", "veils_later, heir_sees_masked",
+     frozenset({"veils_later", "heir_sees_masked"})),
     ("FHIR_CORS_ORIGINS", "none", ()),
     ("FHIR_CORS_ORIGINS", "https://App.example, http://[::1]:3000",
      ("https://app.example", "http://[::1]:3000")),
@@ -73,6 +77,8 @@ BAD = [
     ("FHIR_VALIDATION", "lax"),
     ("FHIR_REFERENCES", "on"),
     ("FHIR_MINOR_ACCESS_AGE", "-1"),
+    ("FHIR_RULE_CHOICES", "open_everything"),
+    ("FHIR_RULE_CHOICES", "unknown_cells_open"),
     ("FHIR_MAX_BODY", "0"),
     ("FHIR_MAX_BODY", "16 MB"),
     ("FHIR_MAX_ENTRIES", "0"),

@@ -43,8 +43,8 @@ NATURES = (
     "document", "list", "patient", "consent", "team", "relative", "trace", "clinical", "shared",
 )
 ACTION_NAMES = (
-    "read", "deposit", "mask", "unmask", "archive", "supersede", "remove", "reveal", "secrecy",
-    "relabel", "declare", "team", "administer", "publish", "explain",
+    "read", "deposit", "mask", "unmask", "archive", "supersede", "remove", "veil", "reveal",
+    "secrecy", "relabel", "declare", "team", "administer", "publish", "explain",
 )
 PURPOSES = (
     "normal", "bris_de_glace", "centre_15", "cause-of-death", "memory", "own-rights",
@@ -59,8 +59,9 @@ CONSENTS = (
 )
 # What an act is about, beyond its action: see `policy.writes`.
 ASKS = (
-    "other", "identifier", "patient-document", "reimbursement", "write", "add-member",
-    "remove-member", "closing", "early-deletion", "dmp-existence-objection", "unknown", *CONSENTS,
+    "other", "identifier", "patient-document", "reimbursement", "request", "opening", "write",
+    "add-member", "remove-member", "closing", "early-deletion", "dmp-existence-objection",
+    "unknown", *CONSENTS,
 )
 # Sectors of activity (TRE_R02, and SNR of TRE_A00) of which a rule speaks.
 SECTORS = ("other", "SNR", "SA13", "SA15", "SA17", "SA23", "SA44", "SA45", "SA47", "SA48")
@@ -68,7 +69,7 @@ SECTORS = ("other", "SNR", "SA13", "SA15", "SA17", "SA23", "SA44", "SA45", "SA47
 # Choices that a house makes once, where the law is uncertain (design, `domain.md` 9): settings.
 CHOICES = (
     "blocked_deposits", "blocked_keeps_own", "blocked_breaks_glass", "emergency_sees_masked",
-    "heir_sees_masked", "regulator_deposits", "unknown_cells_open",
+    "heir_sees_masked", "regulator_deposits", "veils_later", "unknown_cells_open",
 )
 
 _FLAG = frozenset({YES, NO})

@@ -92,6 +92,8 @@ def _written_by(resource: Resource) -> Iterator[str]:
     named = [*(authors if isinstance(authors, (list, tuple)) else [authors])]
     if resource["resourceType"] == "DocumentReference" and "custodian" in resource:
         named.append(resource["custodian"])
+    if resource["resourceType"] == "Task" and "owner" in resource:  # who is asked
+        named.append(resource["owner"])
     if resource["resourceType"] == "List" and "source" in resource:  # who sent a submission set
         named += [resource["source"], *_author_organizations(resource["source"])]
     for reference in named:

@@ -75,6 +75,11 @@ def objects(consent: Resource) -> bool:
     return consent_type(consent) == EXISTENCE and consent.get("status") == "rejected"
 
 
+def agrees(consent: Resource) -> bool:
+    """Whether a consent is the holder's to the opening of his record (R010, before 2022)."""
+    return consent_type(consent) == EXISTENCE and consent.get("status") == "active"
+
+
 def closed_at(patient: Resource) -> int | None:
     """Since when a record is closed (ms), by its closing or by the death; None when none is told.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from fhir_server.policy.condition import NEVER, Condition, simplify
-from fhir_server.policy.facts import ACTION_NAMES
+from fhir_server.policy.facts import ACTION_NAMES, YES
 
 PERMIT, DENY = "permit", "deny"  # a denial wins over any permission
 # A rule that says why what no rule permits is refused; it takes nothing from a permission.
@@ -47,6 +47,11 @@ class RuleSet:
 
     name: str
     rules: tuple[Rule, ...]
+    chosen: frozenset[str] = frozenset()  # of `facts.CHOICES`
+
+    def has(self, name: str) -> bool:
+        """Whether a rule of this id is in force."""
+        return any(rule.name == name for rule in self.rules)
 
     def obligations(self, names: str) -> frozenset[str]:
         """What follows when these rules (ids with spaces between) settled an access."""
@@ -63,4 +68,5 @@ def settled(name: str, rules: tuple[Rule, ...], flags: Mapping[str, str]) -> Rul
         )
         for r in rules
     ]  # fmt: skip
-    return RuleSet(name, tuple(rule for rule in left if rule.when != NEVER))
+    chosen = frozenset(choice for choice, value in flags.items() if value == YES)
+    return RuleSet(name, tuple(rule for rule in left if rule.when != NEVER), chosen)

@@ -1,4 +1,5 @@
-"""The law profiles: `dmp-2022`, the law in force since 2022, as the table `dmp-2022.csv` states it.
+"""The law profiles, each as its table states it: `dmp-2022`, the law in force since 2022, and
+`dmp-2019`, the regime before it, in which a record was opened with the holder's express consent.
 
 Ids R… are those of the design's decision table (`access-rules.csv`); K… are the settled points of
 the contract, section 7. What no rule permits is refused. A denial wins over any permission: where
@@ -7,9 +8,8 @@ document before break-glass), the denial itself says so.
 """
 
 from functools import cache
-from typing import Mapping
 
-from fhir_server.policy.facts import CHOICES, NO
+from fhir_server.policy.facts import CHOICES, NO, YES
 from fhir_server.policy.rule import (
     ACTIONS,
     ALERT,
@@ -34,11 +34,11 @@ READ, DEPOSIT, MASK = frozenset({"read"}), frozenset({"deposit"}), frozenset({"m
 _USUAL = dict.fromkeys(CHOICES, NO)
 
 
-def law(profile: str, chosen: Mapping[str, str] = {}) -> RuleSet:
-    """The rules of a law profile (`dmp-2022`); `chosen`: the choices (`facts.CHOICES`) that are not
-    the usual ones. The same choices give the same rules.
+def law(profile: str, *chosen: str) -> RuleSet:
+    """The rules of a law profile (`dmp-2022`) with these choices (`facts.CHOICES`) made; the same
+    ones give the same rules.
     """
-    return _law(profile, frozenset((_USUAL | dict(chosen)).items()))
+    return _law(profile, frozenset((_USUAL | dict.fromkeys(chosen, YES)).items()))
 
 
 @cache

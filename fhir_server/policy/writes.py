@@ -52,6 +52,8 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
             raise NotAllowed("traces are written by the server alone")
         case "document" if type_ == "DocumentReference":
             return (Act("deposit", _deposited(new, subject)),)
+        case "clinical" if type_ == "Task" and subject.actor in HOLDER_SIDE:
+            return (Act("deposit", "request"),)  # to the author of a document, or the operator
         case "list" if subject.actor in HOLDER_SIDE:
             return (Act("deposit", "patient-document"),)  # the submission set of his own documents
         case "list" if subject.actor == "operator":
@@ -80,8 +82,10 @@ def _declared(consent: Resource) -> str:
     return OBJECTION if objects(consent) else type_ or "unknown"
 
 
-def change(old: Resource, new: Resource) -> tuple[Act, ...]:
-    """The acts of putting `new` in place of `old`; none when nothing changes."""
+def change(old: Resource, new: Resource, *, veils_later: bool = False) -> tuple[Act, ...]:
+    """The acts of putting `new` in place of `old`; none when nothing changes. `veils_later`: a
+    document may be hidden from its holder after its deposit too.
+    """
     match nature_of(old["resourceType"]):
         case "shared":
             return (Act("publish"),)
@@ -98,7 +102,7 @@ def change(old: Resource, new: Resource) -> tuple[Act, ...]:
                 )
             return (Act("declare", _declared(new)),)
         case "document" if old["resourceType"] == "DocumentReference":
-            return _document_change(old, new)
+            return _document_change(old, new, veils_later)
         case "clinical":
             return (Act("supersede"),)
         case _:
@@ -143,7 +147,7 @@ def _team_change(old: Resource, new: Resource) -> str:
     return "remove-member" if ended and all(p in before for p in after) else "write"
 
 
-def _document_change(old: Resource, new: Resource) -> tuple[Act, ...]:
+def _document_change(old: Resource, new: Resource, veils_later: bool) -> tuple[Act, ...]:
     """Status, labels and the archive mark: the three elements that may change (405 for any other).
     """
     if _differing(old, new) - {"status", "securityLabel", "extension"} or _others(
@@ -158,14 +162,14 @@ def _document_change(old: Resource, new: Resource) -> tuple[Act, ...]:
         acts.append(Act("archive"))
     if old["status"] != new["status"]:
         acts.append(Act("remove" if new["status"] == DELETED else "supersede"))
-    acts += _label_change(old, new)
+    acts += _label_change(old, new, veils_later)
     return tuple(acts)
 
 
-def _label_change(old: Resource, new: Resource) -> list[Act]:
+def _label_change(old: Resource, new: Resource, veils_later: bool) -> list[Act]:
     before, after = flags(old), flags(new)
     added, taken = after - before, before - after
-    if VEILED in added:
+    if VEILED in added and not veils_later:
         raise Unprocessable(
             f"`{VEILED}` can be set when a document is deposited, not later",
             code="business-rule",
@@ -174,8 +178,8 @@ def _label_change(old: Resource, new: Resource) -> list[Act]:
     acts = []
     if MASKED in added | taken:
         acts.append(Act("mask" if MASKED in added else "unmask"))
-    if VEILED in taken:
-        acts.append(Act("reveal"))
+    if VEILED in added | taken:
+        acts.append(Act("veil" if VEILED in added else "reveal"))
     if SECRET in added | taken:
         acts.append(Act("secrecy"))
     if _levels(old) != _levels(new) or _texts(old) != _texts(new):

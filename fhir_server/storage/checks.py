@@ -112,8 +112,8 @@ class Checking(Repository):
         if nature == "shared" or type_ == "Patient":
             return OF_NOBODY
         named = patient_of(resource, index, base=self.house.base)
-        objects = type_ == "Consent" and life.objects(resource)
-        standing = self._place_of(named, unopened=objects) if named else None
+        unopened = type_ == "Consent" and (life.objects(resource) or life.agrees(resource))
+        standing = self._place_of(named, unopened=unopened) if named else None
         if standing is not None:
             if self.house.rules:  # a record that is there for the caller has a Patient that is
                 self.created.add(("Patient", standing.patient))
@@ -129,7 +129,7 @@ class Checking(Repository):
     def _place_of(self, named: Named, *, unopened: bool = False) -> Standing | None:
         """The caller's place in the record he wants to write to. Who is no professional is told
         nothing of other people's, not even that there is none: Forbidden (contract 7, Status).
-        `unopened`: he objects to an opening (R012).
+        `unopened`: he objects or agrees to an opening (R012, R010).
         """
         unopened = unopened and self.subject.actor not in KNOW_RECORDS
         standing = self._standing(named, unopened=True) if unopened else self.standing(named)

@@ -19,7 +19,7 @@ from fhir_server.storage.rows import Named
 from profiles.definitions import r4
 
 Resource = Mapping[str, Any]
-OWNERS = ("subject", "patient", "beneficiary")
+OWNERS = ("subject", "patient", "beneficiary", "for")
 PEOPLE = ("Practitioner", "PractitionerRole", "Organization", "RelatedPerson")
 
 

@@ -5,17 +5,18 @@ https://hl7.org/fhir/R4/http.html#create, #update, #delete
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden
+from fhir_server.policy import life
 from fhir_server.policy.facts import Standing, chooses_ids
 from fhir_server.policy.clocks import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
 from fhir_server.policy.relations import record_state
-from fhir_server.policy.writes import change, creation, removal
+from fhir_server.policy.writes import Act, change, creation, removal
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
@@ -93,6 +94,8 @@ class Writing(Following):
         self._derive(resource, new)
         if type_ == "DocumentReference" and self.house.rules:
             self._flag_replaced(resource, *flag_change({}, resource))
+        if type_ == "Consent" and life.agrees(resource) and standing.state == "before":
+            self._open_agreed(standing)
         return Written(version_of(pk, new), standing.record, rules, created=True, facts=new.facts)
 
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
@@ -104,7 +107,7 @@ class Writing(Following):
         # What the caller was not shown of it is neither compared nor lost.
         shown = content_of(self.shown([current])[0]) if current.linked and old else old
         resource = draft.resource
-        acts = change(shown, resource) if self.house.rules and not current.deleted else ()
+        acts = () if current.deleted else self._acts(shown, resource)
         standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self.row_facts(current.type_, facts))
         if not acts and self.house.rules and not current.deleted:
@@ -132,7 +135,7 @@ class Writing(Following):
             current.version + 1,
             method,
             record,
-            self._facts(resource, facts.owners, facts.veiled_until),
+            self._facts(resource, facts.owners, facts.veiled_until or self._veil(current, acts)),
         )
         if not write.replace(self.session, current.pk, new, index, base=self.house.base):
             raise Conflict(f"`{current.address}` was changed by another writer")
@@ -140,6 +143,29 @@ class Writing(Following):
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules)
+
+    def _acts(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Act, ...]:
+        rules = self.house.rules
+        return change(old, new, veils_later="veils_later" in rules.chosen) if rules else ()
+
+    def _veil(self, current: Version, acts: Iterable[Act]) -> int:
+        """Until when a document is hidden that is hidden later: as from its deposit."""
+        if not any(act.action == "veil" for act in acts):
+            return 0
+        first = past_version(self.session, current, 1) or current
+        return release(first.updated)
+
+    def _open_agreed(self, standing: Standing) -> None:
+        """R010: with the express consent of its holder a record is open, where that is the law."""
+        current = raw_version(self.session, "Patient", standing.patient)
+        if current is None or not (self.house.rules and self.house.rules.has("R010")):
+            return
+        opened, version = content_of(current.body) | {"active": True}, current.version + 1
+        new = self._new(
+            Draft(opened), current.id_, version, "PATCH", current.record, self.facts_of(current)
+        )
+        write.replace(self.session, current.pk, new, self._index(opened), base=self.house.base)
+        self._derive(opened, new)
 
     def _declare_again(
         self, old: Mapping[str, Any], consent: Mapping[str, Any], standing: Standing

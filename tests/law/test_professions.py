@@ -95,7 +95,7 @@ def test_r083_of_an_unknown_profession_nothing_is_open(record: Record, who: Pers
 def test_r083_where_validation_warns_an_unknown_cell_is_open_and_reported(record: Record) -> None:
     id_, who = record.deposited(ANNE), of_profession(NINA, "97")
     services, before = record.house.services, record.house.services.house
-    services.house = replace(before, rules=law("dmp-2022", {"unknown_cells_open": "yes"}))
+    services.house = replace(before, rules=law("dmp-2022", "unknown_cells_open"))
     try:
         assert record.sees(who, id_) and record.rules(NINA) == {"R080", "K83"}
         assert not record.sees(DENTIST, record.deposited(ANNE, **of_type("83901-9")))

@@ -1,4 +1,4 @@
-"""Invented records for measuring searches: any number of patients, about ten resources each.
+"""Invented records for measuring searches: any number of patients, thirteen resources each.
 
 Patient `n` of a seed is the same whatever the number of patients, and so are the numbers that a
 search finds: a doctor has PANEL patients, a rare code stands in as many observations, however large
@@ -8,6 +8,7 @@ the corpus is.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -118,9 +119,10 @@ class _Record:
         self.subject = {"reference": f"Patient/{self.id}"}
 
     def resources(self) -> list[Resource]:
-        made = [self._patient(), self._team(), self._consent(), self._encounter()]
+        made = [self._patient(), self._team(), self._access(), self._encounter()]
         made += [self._condition(), *(self._document(k) for k in range(2))]
         made += [self._measured(), self._measured(), self._rare()]
+        made += [self._second_team(), *self._oppositions()]
         for n, resource in enumerate(made[1:]):
             resource.setdefault("id", f"{self.id}-{n}")
         return made
@@ -139,12 +141,29 @@ class _Record:
         members = [{"member": {"reference": f"Practitioner/pro-{k}"}} for k in self.team]
         return team(self.id) | {"participant": members}
 
-    def _consent(self) -> Resource:
-        found = consent(self.id, "dmp-pro-access")
-        doctor = {"identifier": {"system": PS, "value": professional(self.team[1])}}
+    def _second_team(self) -> Resource:
+        """Of one who is in no other of this record."""
+        member = {"identifier": {"system": PS, "value": professional(self._stranger(1))}}
+        return team(self.id) | {"participant": [{"member": member}]}
+
+    def _access(self) -> Resource:
+        return self._consent("dmp-pro-access", self.team[1])
+
+    def _oppositions(self) -> list[Resource]:
+        """A professional who is blocked, and no access for a centre 15."""
+        blocked = self._consent("dmp-pro-block", self._stranger(2), deny=True)
+        return [blocked, consent(self.id, "dmp-centre15-opposition", deny=True)]
+
+    def _consent(self, code: str, who: int, *, deny: bool = False) -> Resource:
+        found = consent(self.id, code, deny=deny)
+        doctor = {"identifier": {"system": PS, "value": professional(who)}}
         role = {"coding": [{"code": "IRCP"}]}
         found["provision"]["actor"] = [{"role": role, "reference": doctor}]
         return found
+
+    def _stranger(self, step: int) -> int:
+        """A professional who is in no team of this record."""
+        return next(k for k in count(self.team[0] + step) if k not in self.team)
 
     def _encounter(self) -> Resource:
         day = self._day()

@@ -1,15 +1,19 @@
 """`python -m tests.bench.served`: the shapes of search over HTTP, at corpora of growing size.
 
 Each shape is asked by one client, for its time alone, and by many at once, for as many as the
-server can answer; policy and trace on. Beside them what `tests.bench.search` counts: the rows read,
-which should not grow where as much is found, with the plans kept.
+server can answer; policy and trace on. The corpora are there at once and asked in turns, so that
+what else the machine does falls on each alike. Beside them what `tests.bench.search` counts: the
+rows read, which should not grow where as much is found, with the plans kept; and a second server
+over the largest corpus, without policy and trace, which tells what these cost.
 """
 
 import argparse
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -25,6 +29,8 @@ from tests.house import House, Person
 
 RECORDS = 500  # that the requests of a shape name
 COUNTED = 5  # requests in this process, of which the last is explained
+NOTHING: Mapping[str, str] = {}
+ROUNDS = 3  # of which the middle one counts
 
 
 @dataclass(frozen=True)
@@ -42,13 +48,14 @@ class Options:
 @dataclass(frozen=True)
 class Figures:
     """Of one shape at one size: matches of one request, rows read for it, times of one client
-    alone, and of all at once.
+    alone, and of all at once; `free`: of all at once, without policy and trace, if it was asked.
     """
 
     found: int
     read: int
     alone: Measured
     together: Measured
+    free: Measured | None = None
 
     @property
     def errors(self) -> int:
@@ -62,10 +69,7 @@ def main() -> None:
     options = _options(sys.argv[1:])
     try:
         for kind in options.databases:
-            table: Table = {}
-            for patients in options.patients:
-                with tempfile.TemporaryDirectory(prefix="fhir-bench-") as folder:
-                    bench(kind, patients, Path(folder), options, table)
+            table = bench(kind, options)
             _say("\n" + "\n".join(markdown(table, options.patients, options.clients)))
     except (RuntimeError, postgres.NoPostgres) as failure:
         sys.exit(f"bench: {failure}")
@@ -73,37 +77,81 @@ def main() -> None:
         sys.exit("bench: interrupted")
 
 
-def bench(kind: str, patients: int, folder: Path, options: Options, table: Table) -> None:
-    """Load one corpus, start the server over it, and measure every shape."""
-    with database_of(kind, folder) as url:
-        house = House(url)
-        started = time.perf_counter()
-        count = bulk.fill(house.database, patients)
-        took = time.perf_counter() - started
-        _say(f"\n{kind}, {patients:,} patients, {count:,} resources, loaded in {took:.0f} s")
-        served = _served(url, folder)
-        with served.running() as server:
-            asker = Asker(server, patients, folder)
-            before = server.memory()
-            for shape in SHAPES:
-                if options.shapes in shape.name and is_offered(shape, house):
-                    explained = measure(shape, house, patients, COUNTED)
-                    keep(options.plans / f"{kind}-{patients}-served", shape, explained)
-                    alone, together = asker.measured(shape, options)
-                    figures = Figures(explained.found, explained.custom.read, alone, together)
-                    table.setdefault(shape.name, {})[patients] = figures
-                    _say(_line(shape.name, figures))
-            _say(f"memory of the server: {before / 1e6:.0f} MB, at the end"
-                 f" {server.memory() / 1e6:.0f} MB")  # fmt: skip
-        house.close()
+def bench(kind: str, options: Options) -> Table:
+    """Load the corpora, start a server over each, and measure every shape."""
+    table: Table = {}
+    with ExitStack() as stack:
+        sizes = {
+            patients: stack.enter_context(loaded(kind, patients)) for patients in options.patients
+        }
+        free = stack.enter_context(sizes[options.patients[-1]].without_policy())
+        before = {size: asker.server.memory() for size, asker in sizes.items()}
+        for shape in SHAPES:
+            first = sizes[options.patients[0]]
+            if options.shapes in shape.name and is_offered(shape, first.house):
+                table[shape.name] = _measured(kind, shape, sizes, free, options)
+        for size, asker in sizes.items():
+            now = asker.server.memory() / 1e6
+            _say(f"memory of the server, {size:,}: {before[size] / 1e6:.0f} MB, at the end"
+                 f" {now:.0f} MB")  # fmt: skip
+    return table
+
+
+def _measured(
+    kind: str, shape: Shape, sizes: dict[int, "Asker"], free: "Asker", options: Options
+) -> dict[int, Figures]:
+    rounds: list[dict[int, tuple[Measured, Measured]]] = []
+    frees: list[Measured] = []
+    for _ in range(ROUNDS):
+        rounds.append({size: asker.measured(shape, options) for size, asker in sizes.items()})
+        frees.append(free.measured(shape, options)[1])
+    found: dict[int, Figures] = {}
+    for size, asker in sizes.items():
+        explained = measure(shape, asker.house, size, COUNTED)
+        keep(options.plans / f"{kind}-{size}-served", shape, explained)
+        alone, together = (_middle([one[size][n] for one in rounds]) for n in (0, 1))
+        last = _middle(frees) if size == options.patients[-1] else None
+        found[size] = Figures(explained.found, explained.custom.read, alone, together, last)
+        _say(f"{size:>7,} {_line(shape.name, found[size])}")
+    return found
+
+
+def _middle(rounds: Sequence[Measured]) -> Measured:
+    """Of each figure the middle one; errors of all."""
+    return Measured(
+        answers=int(statistics.median(one.answers for one in rounds)),
+        seconds=statistics.median(one.seconds for one in rounds),
+        p50=statistics.median(one.p50 for one in rounds),
+        p99=statistics.median(one.p99 for one in rounds),
+        errors=sum(one.errors for one in rounds),
+    )
+
+
+@contextmanager
+def loaded(kind: str, patients: int) -> Iterator["Asker"]:
+    """A corpus of this size with a server over it."""
+    with tempfile.TemporaryDirectory(prefix="fhir-bench-") as name:
+        folder = Path(name)
+        with database_of(kind, folder) as url:
+            house = House(url)
+            started = time.perf_counter()
+            count = bulk.fill(house.database, patients)
+            took = time.perf_counter() - started
+            _say(f"{kind}, {patients:,} patients, {count:,} resources, loaded in {took:.0f} s")
+            with _served(url, folder).running() as server:
+                yield Asker(server, house, url, patients, folder)
+            house.close()
 
 
 class Asker:
     """Requests for records all over the corpus, each by a doctor of the record."""
 
-    def __init__(self, server: Server, patients: int, folder: Path) -> None:
+    def __init__(
+        self, server: Server, house: House, url: str, patients: int, folder: Path
+    ) -> None:
         random = Random(patients)
-        self.server, self.folder = server, folder
+        self.server, self.house, self.url, self.folder = server, house, url, folder
+        self.patients = patients
         self.asked = [corpus.asked(random.randrange(patients)) for _ in range(RECORDS)]
         self.key, _ = development_keys(folder)
         self.bearers: dict[str, str] = {}
@@ -117,6 +165,13 @@ class Asker:
         alone = load.measure(clients=1, seconds=options.seconds)
         return alone, load.measure(clients=options.clients, seconds=options.seconds)
 
+    @contextmanager
+    def without_policy(self) -> Iterator["Asker"]:
+        """The same with a server that asks for no token and follows no rule."""
+        off = {"FHIR_AUTH": "off", "FHIR_POLICY": "off"}
+        with _served(self.url, self.folder, off).running() as server:
+            yield Asker(server, self.house, self.url, self.patients, self.folder)
+
     def bearer(self, doctor: str) -> str:
         if doctor not in self.bearers:
             claims = Person("professional", doctor, "Dr Anne Exemple").claims(int(time.time()) - 1)
@@ -125,13 +180,13 @@ class Asker:
         return self.bearers[doctor]
 
 
-def _served(url: str, folder: Path) -> Served:
+def _served(url: str, folder: Path, more: Mapping[str, str] = NOTHING) -> Served:
     port = free_port()
     _, keys = development_keys(folder)
     environment = {
         "FHIR_DATABASE_URL": url,
         "FHIR_BASE_URL": f"http://{HOST}:{port}/fhir",
-        "FHIR_JWKS": str(keys),
+        **(more or {"FHIR_JWKS": str(keys)}),
     }
     serve = ("-m", "fhir_server", "serve", "--host", HOST, "--port", str(port), "--workers", "2")
     return Served(serve, port, "/fhir/metadata", folder, environment)
@@ -150,13 +205,14 @@ def markdown(table: Table, patients: Sequence[int], clients: int) -> list[str]:
     """The lines of a table for people: of each size p50, p99, rows read and rate; how p50 grew."""
     heads = [f"{size:,}: p50 / p99 ms, read, {clients} clients/s" for size in patients]
     lines = [
-        "| | " + " | ".join((*heads, "p50 grew", "errors")) + " |",
-        "|---" * (len(patients) + 3) + "|",
+        "| | " + " | ".join((*heads, "p50 grew", "policy costs", "errors")) + " |",
+        "|---" * (len(patients) + 4) + "|",
     ]
     for name, sizes in table.items():
         cells = [_cell(sizes.get(size)) for size in patients]
         errors = sum(figures.errors for figures in sizes.values())
-        cells = [name, *cells, grew(sizes, patients), f"{errors}"]
+        last = costs(sizes.get(patients[-1]))
+        cells = [name, *cells, grew(sizes, patients), last, f"{errors}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -180,11 +236,18 @@ def grew(sizes: dict[int, Figures], patients: Sequence[int]) -> str:
     return f"{text} ({first.found:,} → {last.found:,} found)" if more else text
 
 
+def costs(figures: Figures | None) -> str:
+    """What part of the requests per second without them policy and trace take."""
+    if figures is None or figures.free is None or not figures.free.rate:
+        return ""
+    return f"{1 - figures.together.rate / figures.free.rate:.0%} of {figures.free.rate:,.0f}"
+
+
 def _options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.served", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--patients", type=int, nargs="+", default=[1000, 8000])
-    parser.add_argument("--seconds", type=int, default=2, help="of each figure (default 2)")
+    parser.add_argument("--seconds", type=int, default=1, help="of a figure in a round (default 1)")
     parser.add_argument("--clients", type=int, default=16, help="at once (default 16)")
     parser.add_argument("--shape", default="", help="only shapes whose name has this")
     parser.add_argument("--plans", type=Path, default=Path("build/plans"), help="where plans go")

@@ -18,6 +18,7 @@ from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf
 from fhir_server.policy.decide import Decision
 from fhir_server.policy.facts import (
     AUTH_MODES,
+    CHOICES,
     NATURES,
     NO,
     PURPOSES,
@@ -36,6 +37,7 @@ from fhir_server.policy.rules import (
     REPORT,
     Rule,
     RuleSet,
+    law,
 )
 from fhir_server.policy.subject import ACTORS, Coded, Subject
 from fhir_server.search.query import EVERYTHING, Criterion, IdIs, Query
@@ -62,6 +64,7 @@ FACTS = (
     "veiled_representatives", "superseded", "kind", "nature", "state", "bound", "reason",
 )  # fmt: skip
 NOBODY = Named()
+LAWS = (DMP_2022, law("dmp-2022", *CHOICES), law("dmp-2019"))
 
 
 # The second reader: SQL.
@@ -175,18 +178,18 @@ def test_the_rules_in_force_are_read_alike(session: Session) -> None:
         if n % 50 == 0:
             world = World(session, random)
         subject = replace(a_subject(random, said[0]), purpose=said[1], auth_mode=said[2])
-        caller = Caller(subject, DMP_2022, said[3])
+        caller = Caller(subject, LAWS[n % len(LAWS)], said[3])
         found = list(differences(world, caller, TYPES))
         assert not found, (f"seed {SEED}, caller {n}", caller, found)
 
 
-@pytest.mark.parametrize("name", ["R031", "R081", "R085", "R100", "R150"])
+@pytest.mark.parametrize("name", ["R031", "R051", "R081", "R083", "R085", "R100", "R150"])
 def test_a_denial_that_sql_forgets_is_noticed(session: Session, name: str) -> None:
     random = Random(SEED)
     forgetful = RuleSet("forgetful", tuple(r for r in DMP_2022.rules if r.name != name))
     for _ in range(100):
         world = World(session, random)
-        for actor in ("holder", "professional", "secretary"):
+        for actor in ("holder", "professional", "secretary", "representative"):
             subject = replace(a_subject(random, actor), purpose="normal", sector="", person="")
             caller = Caller(subject, DMP_2022, sql_rules=forgetful)
             if any(differences(world, caller, ("DocumentReference",))):

@@ -66,6 +66,8 @@ CALLERS = {
     "an automate": ROBOT,
     "a nurse, indirectly": NINA.but(auth_mode="INDIRECTE"),
     "a nurse, for one person": NINA.but(patient=f"{INS}|{LUCIEN_INS}"),
+    "a rescuer": OTTO.but(patient=f"{INS}|{LUCIEN_INS}", purpose="bris_de_glace", reason="coma"),
+    "a regulator": OTTO.but(patient=f"{INS}|{LUCIEN_INS}", purpose="centre_15"),
 }
 OWN_LOG = tuple(
     f"AuditEvent{query}"

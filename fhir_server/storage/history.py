@@ -255,7 +255,7 @@ def _from_the_few(seen: Visible) -> Visible:
     """For SQLite, which keeps the order of a CROSS JOIN: from the caller's records to their rows,
     not from all rows to his records.
     """
-    if "CROSS JOIN" in seen.source:
+    if "CROSS JOIN" in seen.source or "LEFT JOIN" in seen.source:
         return seen
     return replace(seen, source=seen.source.replace(" JOIN ", " CROSS JOIN "))
 

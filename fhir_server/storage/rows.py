@@ -231,7 +231,9 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
     if condition == ALWAYS and _is_of_all_records(scope, type_, shape):
         names = "".join(f"{left.name} " for left in scope.permits(type_))
         return Visible(f"resource {alias}", ALL, "1", f"'{names}'")
-    inner = scope.needs_relation(type_) and not minimal
+    # A token for one person: `standing` has his record alone.
+    bound = shape.person and nature != "shared"
+    inner = (bound or scope.needs_relation(type_)) and not minimal
     source, names_ = _joined(alias, inner, named, shape.postgres)
     seen = _sql(condition, alias, nature, shape, names_)
     if not (inner or named or operator):  # `standing` has left these out already

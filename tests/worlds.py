@@ -118,7 +118,8 @@ class World:
         if nature_of(type_) in FLAGGED:
             facts = self.facts(nature_of(type_), facts.owners)
         elif type_ == "AuditEvent":
-            facts = Facts(facts.owners, veiled_representatives=self.random.random() < 0.4)
+            until, secret = self.random.choice((0, NOW, LATEST)), self.random.random() < 0.4
+            facts = Facts(facts.owners, False, until, secret)
         resource: dict[str, Any] = {"resourceType": type_}
         if type_ == "List":
             # The documents of its record, or nothing.

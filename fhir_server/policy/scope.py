@@ -131,9 +131,9 @@ def of_nature(nature: str) -> dict[str, str]:
         facts |= dict.fromkeys((*RELATIONS, "minor", "own"), NO)
         facts |= {"state": "shared", "of_age": YES}
     if nature not in ("document", "list", "clinical"):
-        facts |= {"masked": NO, "veiled_holder": NO}
-        if nature != "trace":  # of a secret connection
-            facts |= {"veiled_representatives": NO}
+        facts |= {"masked": NO}
+        if nature != "trace":  # of what is hidden, or of a secret connection
+            facts |= {"veiled_holder": NO, "veiled_representatives": NO}
     if nature not in ("document", "clinical"):
         facts |= {"superseded": NO, "kind": NO_KIND}
     return facts

@@ -240,6 +240,8 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
         seen = f"({seen} AND {names_.state} <> 'before')"
     if nature == "list":
         seen = f"({seen} AND {_leads_to_visible(alias, shape, named)})"
+    if nature == "trace" and ("actor", "representative") in shape.known:
+        seen = f"({seen} AND {_tells_no_secret(alias)})"
     rules = _rules(scope, alias, type_, shape, names_)
     within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
     if minimal:
@@ -273,6 +275,17 @@ def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:
         # One in the other, so that SQLite goes from the entries to the documents.
         f" AND EXISTS (SELECT 1 FROM {target.source} WHERE {alias}_i.type = 'DocumentReference'"
         f" AND {alias}_i.id = {alias}_f.target_id AND {target.where})))"
+    )
+
+
+def _tells_no_secret(alias: str) -> str:
+    """A trace is hidden from representatives with the document that the minor keeps secret (R051).
+    """
+    return (
+        f"NOT EXISTS (SELECT 1 FROM reference {alias}_f JOIN resource {alias}_i"
+        f" ON {alias}_i.type = {alias}_f.target_type AND {alias}_i.id = {alias}_f.target_id"
+        f" WHERE {alias}_f.pk = {alias}.pk AND {alias}_i.veiled_representatives"
+        f" AND {alias}_f.target_type IN ('Binary', 'DocumentReference'))"
     )
 
 

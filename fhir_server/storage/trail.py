@@ -9,7 +9,8 @@ never read.
 from typing import Iterable
 
 from fhir_server.audit.event import audit_event
-from fhir_server.audit.note import read
+from fhir_server.audit.note import Note, read
+from fhir_server.fhir.dates import LATEST
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.policy.redaction import document_links
 from fhir_server.search.extract import extract
@@ -90,7 +91,18 @@ def _make(session: Session, row: Row, base: str) -> None:
         method="POST",
         body=write_json(event),
         linked=bool(document_links(event)),
-        facts=Facts((agent,) if agent else (), veiled_representatives=said.secret),
+        facts=_facts(agent, said, set(rules.split())),
     )
     index = extract(event, base=base, registry=session.registry)
     insert(session, new, index, base=base)
+
+
+def _facts(agent: str, said: Note, rules: set[str]) -> Facts:
+    """A refusal because something is hidden from holder or representatives would tell them of it:
+    it is hidden with it (R031, R051), like what was done by a secret connection (R052).
+    """
+    return Facts(
+        (agent,) if agent else (),
+        veiled_until=LATEST if "R031" in rules else 0,
+        veiled_representatives=said.secret or "R051" in rules,
+    )

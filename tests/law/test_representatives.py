@@ -133,6 +133,33 @@ def test_r052_the_traces_of_a_secret_connection_are_hidden_from_him(
     assert answer.status == 404
 
 
+def test_r051_the_traces_of_what_is_kept_secret_are_hidden_from_him(
+    child: Record, mother: Person
+) -> None:
+    plain, secret = child.deposited(ANNE), child.deposited(ANNE, SECRET)
+    for id_ in (plain, secret):
+        child.read(PAUL, id_)
+    whole, shown = str(child.traces(PAUL)), child.traces(mother)
+    assert plain in whole and secret in whole
+    assert plain in str(shown) and secret not in str(shown)
+    of_paul = [trace for trace in shown if user(trace) == PAUL.sub and "R060" in str(trace)]
+    assert len(of_paul) == 1  # not even an access to something
+
+
+def test_r051_what_becomes_secret_leaves_his_log_with_what_he_asks_of_it(
+    child: Record, mother: Person
+) -> None:
+    id_ = child.deposited(ANNE)
+    assert child.read(mother, id_).status == 200 and id_ in str(child.traces(mother))
+    assert child.label(ANNE, id_, SECRET).status == 200
+    before = len(child.traces(mother))
+    assert child.read(mother, id_).status == 404
+    log = str(child.traces(mother))
+    assert id_ not in log and "R051" not in log
+    assert len(child.traces(mother)) == before + 2  # of his two looks at the log
+    assert "R051" in str(child.traces(PAUL))
+
+
 def test_r053_at_eighteen_the_rights_move_to_the_holder(house: House) -> None:
     birth = civil_date(after(house.clock(), months=-216, days=2))
     child = made(house, [], doctor=PAUL, birthDate=birth)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fhir_server.policy.labels import MASKED
+from fhir_server.policy.labels import MASKED, VEILED
 from tests.house import ANNE, CNAM, NINA, OTTO, PAUL, Person
 from tests.law.people import breaking_glass, regulating, somebody
 from tests.people import logical, stored
@@ -33,6 +33,17 @@ def test_R004_a_trusted_person_has_no_access_whatever_was_agreed(record: Record)
     for path in (f"DocumentReference/{id_}", f"Patient/{record.id}", "Organization"):
         assert record.house.get(path, friend).status == 403
     assert record.find(friend).status == 403
+
+
+def test_R031_a_question_for_what_is_hidden_from_the_holder_is_not_in_his_log(
+    record: Record,
+) -> None:
+    id_ = record.deposited(ANNE, VEILED)
+    before = len(record.traces(record.holder))
+    assert record.read(record.holder, id_).status == 404
+    shown = record.traces(record.holder)
+    assert "R031" not in str(shown) and id_ not in str(shown) and len(shown) == before + 1
+    assert "R031" in str(record.traces(PAUL))
 
 
 def test_R036_the_holder_asks_the_author_to_correct_or_delete_by_a_task(record: Record) -> None:

@@ -26,6 +26,7 @@ from fhir_server.interactions.search import (
 )
 from fhir_server.policy.facts import nature_of
 from fhir_server.search.compartment import compartment_types, members
+from fhir_server.search.parse import MAX_COMPARED, check_compared
 from fhir_server.search.query import AllOf, AnyOf, Criterion, HasKey, Nothing, Query
 from fhir_server.storage.across import Part
 from fhir_server.storage.find import Found
@@ -34,7 +35,6 @@ from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
 TYPE = "_type"
-MOST_VALUES = 10_000  # of all types together
 MOST_BRANCHES = 200  # of one UNION; SQLite takes 500
 
 
@@ -124,10 +124,11 @@ def _read(
 ) -> Asked:
     """The query of each type; BadRequest for a parameter that some of them have and others not."""
     rest = [pair for pair in pairs if pair[0] != TYPE]
-    if len(types) * sum(value.count(",") + 1 for _, value in rest) > MOST_VALUES:
+    if len(types) * sum(value.count(",") + 1 for _, value in rest) > MAX_COMPARED:
         raise BadRequest("too many values for so many types", code="too-costly")
     lenient = Call(call.method, call.path, call.query, {**call.headers, "prefer": ""}, call.body)
     queries = {type_: read_query(rest, type_, lenient, context, stored) for type_ in types}
+    check_compared(query.where for query in queries.values())
     if not queries:
         nothing = replace(read_query(rest, "Basic", lenient, context, stored), where=Nothing())
         queries = {"Basic": nothing}

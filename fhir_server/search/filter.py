@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from fhir_server.fhir.outcome import BadRequest
+from fhir_server.search.terms import check_text
 
 FILTER = "_filter"
 OPERATIONS = (
@@ -210,6 +211,7 @@ class _Reader:
                 value = json.loads(found[0])
             except ValueError:
                 self.refuse("a JSON string")
+            check_text(str(value))  # an escape may stand for any character
             self.at = found.end()
             return str(value)
         found = _VALUE.match(self.text, self.at)

@@ -7,14 +7,22 @@ modifier that is not done is always refused, and so is a value that cannot be re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.criteria import Criteria, all_of
 from fhir_server.search.filter import FILTER
 from fhir_server.search.filtered import filtered
 from fhir_server.search.includes import is_include, too_many, way
-from fhir_server.search.query import EVERYTHING, Criterion, Query, Sort, SortKind, Way
+from fhir_server.search.query import (
+    EVERYTHING,
+    Criterion,
+    Query,
+    Sort,
+    SortKind,
+    Way,
+    compared,
+)
 from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import Asked, check_text, refuse_modifier, refuse_value
 from fhir_server.search.types.uri import address_number
@@ -36,6 +44,7 @@ SILENT = (
 RESULT = ("_sort", "_count", "_elements", *CHOICES)
 
 MAX_SORTS = 20
+MAX_COMPARED = 10_000  # values of one statement; SQLite takes time by their square
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _SORTABLE: dict[str, SortKind] = {
     "date": "date", "string": "string", "number": "number", "quantity": "number", "token": "token",
@@ -71,9 +80,11 @@ def parse(
     if reader.ways and reader.choices.get("_summary") == "text":
         raise BadRequest("`_summary=text` and includes exclude each other", code="invalid")
     count = reader.count if reader.count is not None else min(page_size, max_page)
+    where = all_of(reader.parts) if reader.parts else EVERYTHING
+    check_compared([where])
     return Query(
         type_=type_,
-        where=all_of(reader.parts) if reader.parts else EVERYTHING,
+        where=where,
         sort=tuple(reader.sort),
         count=0 if reader.choices.get("_summary") == "count" else count,
         total=reader.choices.get("_total", ""),
@@ -84,6 +95,13 @@ def parse(
         ignored=tuple(reader.ignored),
         ways=tuple(dict.fromkeys(reader.ways)),
     )
+
+
+def check_compared(asked: Iterable[Criterion]) -> None:
+    """BadRequest when these, of one statement, are too many values to compare with."""
+    if sum(map(compared, asked)) > MAX_COMPARED:
+        text = f"the search stands for more than {MAX_COMPARED} values: ask less at once"
+        raise BadRequest(text, code="too-costly")
 
 
 class _Reader:

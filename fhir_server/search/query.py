@@ -140,6 +140,20 @@ Criterion = (
 EVERYTHING = AllOf(())
 
 
+def compared(criterion: Criterion) -> int:
+    """How many values the database is to compare with: a value of a question may stand for many (a
+    value set, or one for each type of a chain).
+    """
+    match criterion:
+        case HasKey(found) | StringIs(texts=found) | IdIs(found):
+            return len(found)
+        case AllOf(parts) | AnyOf(parts):
+            return sum(compared(part) for part in parts)
+        case Leads(to=part) | LedBy(to=part) | Not(part):
+            return compared(part)
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Sort:
     """One sort key; without a value last, in either direction.

@@ -1,0 +1,63 @@
+"""Attacks on search, by all that issue 5 opened: what a caller asks for must not be a fault, take
+long, or tell what is hidden.
+
+Each is a way that was open once; `test_attacks_rest` has those of the rest of REST.
+"""
+
+from time import perf_counter
+from urllib.parse import quote
+
+import pytest
+
+from tests.house import Answer, House
+
+BREEDS = "http://hl7.org/fhir/ValueSet/animal-breeds"  # 2,370 codes
+TYPES = "http://hl7.org/fhir/ValueSet/all-types"
+
+
+def filtered(house: House, type_: str, text: str) -> Answer:
+    return house.get(f"{type_}?_filter={quote(text)}")
+
+
+@pytest.mark.parametrize("escape", [r"\ud800", r"a\udfffb", r"\u0000"])
+@pytest.mark.parametrize("test", ['name co "{}"', 'gender eq "{}"', '_id ne "{}"'])
+def test_Q09_what_no_database_takes_is_refused_however_a_filter_spells_it(
+    plain: House, test: str, escape: str
+) -> None:
+    answer = filtered(plain, "Patient", test.format(escape))
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "value")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Patient?" + "&".join([f"_tag:in={BREEDS}"] * 45),
+        f"?_tag:not-in={TYPES}",
+        "?_content=" + "%20".join(f"word{n}" for n in range(49)),
+        "Observation?focus._tag=" + ",".join(f"a{n}" for n in range(1_000)),
+    ],
+)
+def test_Q13_what_stands_for_too_many_values_is_refused_before_the_database_is_asked(
+    plain: House, asked: str
+) -> None:
+    begin = perf_counter()
+    answer = plain.get(asked)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "too-costly")
+    assert perf_counter() - begin < 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Patient?" + "&".join([f"_tag:in={BREEDS}"] * 4),
+        "?_content=" + "%20".join(f"word{n}" for n in range(34)),
+        "?_tag=" + ",".join(f"a{n}" for n in range(65)),
+    ],
+)
+def test_Q13_as_many_values_as_there_may_be_are_answered_in_time(plain: House, asked: str) -> None:
+    times = []
+    for _ in range(2):  # another process may have had the processor
+        begin = perf_counter()
+        assert plain.get(asked).status == 200
+        times.append(perf_counter() - begin)
+    assert min(times) < 2

@@ -26,8 +26,8 @@ from fhir_server.interactions.search import (
 )
 from fhir_server.policy.facts import nature_of
 from fhir_server.search.compartment import compartment_types, members
-from fhir_server.search.parse import MAX_COMPARED, check_compared
-from fhir_server.search.query import AllOf, AnyOf, Criterion, HasKey, Nothing, Query
+from fhir_server.search.criteria import MAX_COMPARED, check_compared
+from fhir_server.search.query import AllOf, AnyOf, Criterion, HasKey, Nothing, Query, compared
 from fhir_server.storage.across import Part
 from fhir_server.storage.find import Found
 from fhir_server.storage.rows import Named
@@ -127,8 +127,11 @@ def _read(
     if len(types) * sum(value.count(",") + 1 for _, value in rest) > MAX_COMPARED:
         raise BadRequest("too many values for so many types", code="too-costly")
     lenient = Call(call.method, call.path, call.query, {**call.headers, "prefer": ""}, call.body)
-    queries = {type_: read_query(rest, type_, lenient, context, stored) for type_ in types}
-    check_compared(query.where for query in queries.values())
+    queries, values = dict[str, Query](), 0
+    for type_ in types:
+        queries[type_] = read_query(rest, type_, lenient, context, stored)
+        values += compared(queries[type_].where)
+        check_compared(values)
     if not queries:
         nothing = replace(read_query(rest, "Basic", lenient, context, stored), where=Nothing())
         queries = {"Basic": nothing}

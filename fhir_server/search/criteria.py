@@ -22,6 +22,7 @@ from fhir_server.search.query import (
     Not,
     Nothing,
     UpdatedIs,
+    compared,
 )
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import ASK
@@ -36,6 +37,7 @@ MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
 MAX_PARTS = 50  # parameters of a query and steps of their chains; to plan n joins takes about n³
 MAX_STEPS = 5  # of one chain, forwards and by `_has`
 MAX_WAYS = 1_000  # types that the chains of one query may pass through
+MAX_COMPARED = 10_000  # values of one statement; SQLite takes time by their square
 HAS = "_has:"
 LIST = "_list"
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -141,12 +143,14 @@ class Criteria:
             return None
         if modifier and not leads_to(parameter, modifier):
             refuse_modifier(parameter.code, modifier)
-        ways = []
+        ways, values = [], 0
         for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
             self.count_way()
             to = read(type_)
             if to is not None:
                 ways.append(Leads(parameter.number, (type_,), to))
+                values += compared(to)
+                check_compared(values)
         return any_of(ways) if ways else None
 
     def has(self, type_: str, name: str, value: str) -> Criterion | None:
@@ -194,6 +198,13 @@ class Criteria:
                 f"chains pass through at most {MAX_WAYS} types: name them, as in `subject:Patient`"
             )
             raise BadRequest(text, code="too-costly")
+
+
+def check_compared(values: int) -> None:
+    """BadRequest where one statement would compare with more `values`, as `query.compared`."""
+    if values > MAX_COMPARED:
+        text = f"the search stands for more than {MAX_COMPARED} values: ask less at once"
+        raise BadRequest(text, code="too-costly")
 
 
 def steps(name: str) -> int:

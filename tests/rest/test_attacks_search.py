@@ -19,6 +19,17 @@ def filtered(house: House, type_: str, text: str) -> Answer:
     return house.get(f"{type_}?_filter={quote(text)}")
 
 
+def taken(house: House, asked: str) -> float:
+    """Seconds; of three answers the fastest: another process may have had the processor."""
+
+    def once() -> float:
+        begin = perf_counter()
+        house.get(asked)
+        return perf_counter() - begin
+
+    return min(once() for _ in range(3))
+
+
 @pytest.mark.parametrize("escape", [r"\ud800", r"a\udfffb", r"\u0000"])
 @pytest.mark.parametrize("test", ['name co "{}"', 'gender eq "{}"', '_id ne "{}"'])
 def test_Q09_what_no_database_takes_is_refused_however_a_filter_spells_it(
@@ -32,6 +43,7 @@ def test_Q09_what_no_database_takes_is_refused_however_a_filter_spells_it(
     "asked",
     [
         "Patient?" + "&".join([f"_tag:in={BREEDS}"] * 45),
+        "?" + "&".join([f"_tag:in={BREEDS}"] * 4),
         f"?_tag:not-in={TYPES}",
         "?_content=" + "%20".join(f"word{n}" for n in range(49)),
         "Observation?focus._tag=" + ",".join(f"a{n}" for n in range(1_000)),
@@ -40,10 +52,9 @@ def test_Q09_what_no_database_takes_is_refused_however_a_filter_spells_it(
 def test_Q13_what_stands_for_too_many_values_is_refused_before_the_database_is_asked(
     plain: House, asked: str
 ) -> None:
-    begin = perf_counter()
     answer = plain.get(asked)
     assert (answer.status, answer.json["issue"][0]["code"]) == (400, "too-costly")
-    assert perf_counter() - begin < 2
+    assert taken(plain, asked) < 2
 
 
 @pytest.mark.parametrize(
@@ -55,9 +66,5 @@ def test_Q13_what_stands_for_too_many_values_is_refused_before_the_database_is_a
     ],
 )
 def test_Q13_as_many_values_as_there_may_be_are_answered_in_time(plain: House, asked: str) -> None:
-    times = []
-    for _ in range(2):  # another process may have had the processor
-        begin = perf_counter()
-        assert plain.get(asked).status == 200
-        times.append(perf_counter() - begin)
-    assert min(times) < 2
+    assert plain.get(asked).status == 200
+    assert taken(plain, asked) < 2

@@ -49,6 +49,14 @@ def flags(document: Resource) -> frozenset[str]:
     )
 
 
+def misplaced_flag(resource: Resource) -> str:
+    """A visibility code in `meta.security`, where it would hide nothing; "" when there is none."""
+    for coding in resource.get("meta", {}).get("security", ()):
+        if coding.get("system") in (VISIBILITY, VISIBILITY_OID):
+            return str(coding.get("code", ""))
+    return ""
+
+
 def labels(document: Resource) -> Labels:
     found = flags(document)
     return Labels(MASKED in found, VEILED in found, SECRET in found)

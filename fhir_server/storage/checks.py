@@ -14,7 +14,7 @@ from fhir_server.fhir.reference import DOCUMENTS, place_of, texts
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
-from fhir_server.policy.labels import label_problem, labels, owners_of
+from fhir_server.policy.labels import label_problem, labels, misplaced_flag, owners_of
 from fhir_server.policy.matrix import kind_of
 from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
 from fhir_server.policy.scope import is_own
@@ -193,6 +193,13 @@ class Checking(Repository):
         """
         if resource["resourceType"] == "Consent" and self.house.rules:
             self._check_consent(resource, record)
+        if self.house.rules and (flag := misplaced_flag(resource)):
+            raise Unprocessable(
+                f"`{flag}` hides nothing in `meta.security`: put it into `securityLabel` of a "
+                "document",
+                code="business-rule",
+                expression=f"{resource['resourceType']}.meta.security",
+            )
         if resource["resourceType"] == "DocumentReference" and self.house.rules:
             problem = label_problem(resource)
             if problem:

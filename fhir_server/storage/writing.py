@@ -218,9 +218,9 @@ class Writing(Following):
         """
         found = []
         for id_ in replaced_by(document, self.house.base):
-            if ("DocumentReference", id_) in self.created:
-                continue
             current = self._read("DocumentReference", id_, None)
+            if current is None and ("DocumentReference", id_) in self.created:
+                continue  # another entry of this transaction will bring it
             if current is None or current.deleted:
                 raise nothing_there(f"DocumentReference/{id_}")
             if content_of(current.body)["status"] != "current":

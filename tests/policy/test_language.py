@@ -42,7 +42,7 @@ CONDITIONS: list[tuple[str, Condition]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "means"), CONDITIONS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("text", "means"), CONDITIONS, ids=[text for text, _ in CONDITIONS])
 def test_a_condition_says(text: str, means: Condition) -> None:
     assert parse(text, WORDS) == means
 

@@ -1,7 +1,9 @@
 """A database of an earlier schema is brought to the newest, with all that is in it."""
 
+import json
 from collections.abc import Iterator
 from math import inf
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -10,6 +12,8 @@ from fhir_server.search import registry
 from fhir_server.storage import migrate, parameters
 from fhir_server.storage.engine import Database
 from fhir_server.storage.reindex import progress, run
+from tests.house import INS
+from tests.people import consent
 from tests.stores import BASE, create, query, update, versions, writing
 
 # What each revision after the first has brought: indexes by table, and tables.
@@ -66,20 +70,26 @@ def test_an_upgrade_brings_what_is_new_and_keeps_what_is_there(first: Database) 
     assert found == [2, 1]
 
 
-def test_what_lay_there_already_has_its_clocks(first: Database) -> None:
-    session, common = first.session(), "version, updated, deleted, method, media, body, masked"
+def lay(database: Database, id_: str, resource: dict[str, Any], until: int = 0) -> None:
+    """Put a resource into record 7 as the first schema had it."""
+    common = "version, updated, deleted, method, media, body, masked"
     common += ", veiled_representatives, owners, linked"
-    keys = ("", "") if not first.postgres else (", keys", ", CAST('{}' AS bigint[])")
+    keys = ("", "") if not database.postgres else (", keys", ", CAST('{}' AS bigint[])")
+    values = ":version, 1000, :no, 'POST', '', :body, :no, :no, '', :no"
+    database.session().run(
+        f"INSERT INTO resource (record, type, id, {common}, veiled_until{keys[0]})"
+        f" VALUES (7, :type, :id, {values}, :until{keys[1]})",
+        {"type": resource["resourceType"], "id": id_, "until": until, "no": False, "version": 1,
+         "body": json.dumps(resource).encode()},
+    )  # fmt: skip
+
+
+def test_what_lay_there_already_has_its_clocks(first: Database) -> None:
+    session = first.session()
     closed = "INSERT INTO record (number, state, born, patient) VALUES (7, 'closed', 0, 'p')"
     session.run(closed, {})
     for type_, until in (("DocumentReference", 3_000_000_000), ("Patient", 0), ("List", 0)):
-        values = ":version, 1000, :no, 'POST', '', :body, :no, :no, '', :no"
-        session.run(
-            f"INSERT INTO resource (record, type, id, {common}, veiled_until{keys[0]})"
-            f" VALUES (7, :type, 'p', {values}, :until{keys[1]})",
-            {"type": type_, "until": until, "no": False, "version": 1,
-             "body": f'{{"resourceType": "{type_}"}}'.encode()},
-        )
+        lay(first, "p", {"resourceType": type_}, until)
     migrate.upgrade(first)
     found = session.rows("SELECT source, kind, record FROM due ORDER BY source, kind", {})
     assert [tuple(row) for row in found] == [
@@ -87,6 +97,37 @@ def test_what_lay_there_already_has_its_clocks(first: Database) -> None:
         ("DocumentReference/p", "release", 7),
         ("Patient/p", "purge", 7),
     ]
+
+
+def test_what_lay_there_already_tells_the_rules_of_today(first: Database) -> None:
+    opened = "INSERT INTO record (number, state, born, patient) VALUES (7, 'open', 0, 'p')"
+    first.session().run(opened, {})
+    opposed = consent("p", "dmp-emergency-opposition", deny=True)
+    mother = {
+        "resourceType": "RelatedPerson", "identifier": [{"system": INS, "value": "1"}],
+        "relationship": [{"coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "PRN"}
+        ]}],
+    }  # fmt: skip
+    attached = [{"attachment": {"url": "Binary/b"}}]
+    summary = {
+        "resourceType": "DocumentReference", "status": "superseded", "content": attached,
+        "type": {"coding": [{"system": "http://loinc.org", "code": "60591-5"}]},
+    }  # fmt: skip
+    for id_, resource in (("c", opposed), ("m", mother), ("d", summary)):
+        lay(first, id_, resource)
+    lay(first, "b", {"resourceType": "Binary"})
+    migrate.upgrade(first)
+    said = "SELECT source, actor, kind FROM relation WHERE record = 7 ORDER BY source, kind"
+    assert [tuple(row) for row in first.session().rows(said, {})] == [
+        ("Consent/c", "*", "emergency_opposed"),
+        ("RelatedPerson/m", f"{INS}|1", "guardian"),
+        ("RelatedPerson/m", f"{INS}|1", "kin"),
+    ]
+    known = "SELECT id, superseded, kind FROM resource WHERE record = 7 ORDER BY id"
+    found = {row[0]: (bool(row[1]), row[2]) for row in first.session().rows(known, {})}
+    assert found["d"] == found["b"] == (True, "60591-5")
+    assert found["c"] == found["m"] == (False, "none")
 
 
 def test_what_lay_there_before_is_to_be_indexed_again(first: Database) -> None:

@@ -5,16 +5,26 @@ than the decision. Worlds, rules and callers come from one seed (FHIR_TEST_SEED)
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf, holds, simplify
+from fhir_server.policy.condition import (
+    NEVER,
+    AllOf,
+    AnyOf,
+    Condition,
+    Is,
+    Not,
+    OneOf,
+    holds,
+    simplify,
+)
 from fhir_server.policy.decide import Decision
 from fhir_server.policy.facts import (
     AUTH_MODES,
@@ -26,6 +36,7 @@ from fhir_server.policy.facts import (
     SECTORS,
     STATES,
     YES,
+    subject_facts,
 )
 from fhir_server.policy.matrix import KINDS, PROFESSION_OID, PROFESSIONS
 from fhir_server.policy.rules import (
@@ -47,10 +58,14 @@ from fhir_server.storage.find import find
 from fhir_server.storage.read import read_row
 from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
-from tests.worlds import HOUSES, PEOPLE, TYPES, Address, Caller, World
+from tests.worlds import HOUSES, NOW, PEOPLE, TYPES, Address, Caller, World
 
 SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
 RULE_SETS, WORLDS = 1_000, 20
+PROFILES = ("dmp-2022", "dmp-2019")
+ASKERS, CALLERS, RECORDS = 320, 20, 16  # the latter two: in one database at a time
+# Noon of a usual day, of a leap day and the day after, and when summer time begins and ends.
+TIMES = (NOW, 1_835_438_400_000, 1_835_524_800_000, 1_806_195_600_000, 1_824_944_400_000)
 
 ROLES = [(), *(((Coded(f"urn:oid:{PROFESSION_OID}", code),) for code in ("10", "40", "60", "97"))),
          (Coded("urn:oid:1.2.250.1.213.1.6.1.4", "1"),)]  # fmt: skip
@@ -64,7 +79,6 @@ FACTS = (
     "veiled_representatives", "superseded", "kind", "nature", "state", "bound", "reason",
 )  # fmt: skip
 NOBODY = Named()
-LAWS = (DMP_2022, law("dmp-2022", *CHOICES), law("dmp-2019"))
 
 
 # The second reader: SQL.
@@ -172,13 +186,77 @@ def test_generated_rules_are_read_alike(
     assert rows / 10 < shown < rows * 9 / 10, "rules that permit nothing, or all, compare nothing"
 
 
-def test_the_rules_in_force_are_read_alike(session: Session) -> None:
-    random, asks = Random(SEED), ("other", "identifier")
-    for n, said in enumerate(product(ACTORS, PURPOSES, AUTH_MODES, asks)):
-        if n % 50 == 0:
+def seen(opened: Repository) -> dict[Address, str]:
+    """All his visible rows, deleted ones too, and by which rules: one statement."""
+    rows, parts = opened.rows(), []
+    for n, type_ in enumerate(TYPES):
+        one = rows.visible(f"d{n}", type_)
+        columns = f"d{n}.type, d{n}.id, {one.rules}"
+        where = f"d{n}.type = '{type_}' AND {one.where}"
+        parts.append(f"SELECT {columns} FROM {one.source} WHERE {where}")
+    text = f"WITH {', '.join(rows.with_())} {' UNION ALL '.join(parts)}"
+    return {(type_, id_): rules for type_, id_, rules in opened.session.rows(text, rows.params)}
+
+
+def a_law(random: Random, profile: str) -> RuleSet:
+    """With some of the choices that a house makes."""
+    return law(profile, *random.sample(CHOICES, random.randrange(4)))
+
+
+def permitting(profile: str) -> list[Rule]:
+    """The rules of a law by which something is read."""
+    return [r for r in law(profile).rules if r.effect == PERMIT and "read" in r.actions]
+
+
+def askers(random: Random) -> list[tuple[Subject, str]]:
+    """Callers of all kinds, and for each rule some to whom it may apply; what they ask for."""
+    found = [(a_subject(random, actor), "other") for actor in ACTORS * 60]
+    usual = [(replace(one, purpose="normal", auth_mode="DIRECTE"), asks) for one, asks in found]
+    everybody = [*found, *usual, *((one, "identifier") for one, _ in usual[::4])]
+    facts = [subject_facts(one, action="read", asks=asks) for one, asks in everybody]
+    chosen = []
+    for rule in (rule for profile in PROFILES for rule in permitting(profile)):
+        may = [who for who, known in zip(everybody, facts, strict=True)
+               if simplify(rule.when, known) != NEVER]  # fmt: skip
+        chosen += random.choices(may or everybody, k=3)
+    chosen += random.sample(everybody, max(0, ASKERS - len(chosen)))
+    return random.sample(chosen, ASKERS)
+
+
+def test_the_laws_in_force_are_read_alike(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """10,000 worlds: a record with all that is in it, and who asks for it, when, by which rules."""
+    random, said, met = Random(SEED), Counter[str](), set[tuple[str, str]]()
+    for n, (subject, asks) in enumerate(askers(random)):
+        if n % CALLERS == 0:
+            states = tuple(random.choices(("open", *STATES[:-1]), k=RECORDS))
+            world = World(session, random, states, random.choice(TIMES), types=4)
+            laws = {profile: a_law(random, profile) for profile in PROFILES}
+        for profile, rules in laws.items():
+            caller = Caller(subject, rules, asks, at=random.choice(world.clocks()))
+            expected = {address: reasons(d) for address, d in world.permitted(caller).items()}
+            found = seen(caller.opened(session))
+            wrong = sorted(set(found.items()) ^ set(expected.items()))
+            assert not wrong, (f"seed {SEED}, caller {n}", caller, wrong)
+            said += Counter(worlds=RECORDS, decisions=len(world.rows), permitted=len(found))
+            met |= {(profile, name) for names in found.values() for name in names.split()}
+    all_rules = {(profile, rule.name) for profile in PROFILES for rule in permitting(profile)}
+    run = ", ".join(f"{number} {what}" for what, number in said.items())
+    by = f"by {len(met & all_rules)} of {len(all_rules)} rules"
+    with capsys.disabled():
+        print(f"\n{session.database.dialect}, seed {SEED}: {run} {by}", end=" ")
+    assert said["worlds"] >= 10_000
+    assert len(met & all_rules) > 0.6 * len(all_rules), all_rules - met
+
+
+def test_whoever_asks_in_whatever_way_is_answered_alike(session: Session) -> None:
+    """Searches, totals, reads and addresses go by the same rows."""
+    random = Random(SEED)
+    for n, actor in enumerate(ACTORS * 8):
+        if n % 20 == 0:
             world = World(session, random)
-        subject = replace(a_subject(random, said[0]), purpose=said[1], auth_mode=said[2])
-        caller = Caller(subject, LAWS[n % len(LAWS)], said[3])
+        caller = Caller(a_subject(random, actor), a_law(random, PROFILES[n % len(PROFILES)]))
         found = list(differences(world, caller, TYPES))
         assert not found, (f"seed {SEED}, caller {n}", caller, found)
 

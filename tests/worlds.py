@@ -1,9 +1,11 @@
-"""Small generated worlds of records, stored as the server stores them, and the reader in Python.
+"""Generated records, stored as the server stores them, and the reader in Python.
 
 Design, `models.md` section 5. What `policy.decide` knows is read back from the tables, so that it
-decides on what is really there.
+decides on what is really there. All that has a time begins or ends at the world's own `now`, or a
+millisecond after it; who asks does so then, just before or just after (`World.clocks`).
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
@@ -36,8 +38,9 @@ from fhir_server.storage.write import Facts, New
 
 BASE = "http://127.0.0.1:8080/fhir"
 NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
-ADULT_BEFORE = 1_322_092_800_000  # 2011-11-24: 15 years
-MAJORITY_BEFORE = birth_of_age(NOW, MAJORITY)
+DAY = 86_400_000
+ADULT = 15  # years: FHIR_MINOR_ACCESS_AGE
+STATES = ("open", "open", "closed", "before", "deceased")
 NO_INDEX = Index(frozenset(), (), (), (), ())
 
 PEOPLE = ("urn:p|1", "urn:p|12", "urn:p|3", "urn:p|4")  # one begins like another
@@ -47,10 +50,6 @@ TYPES = (
     "AuditEvent", "Observation", "Organization",
 )  # fmt: skip
 FLAGGED = ("document", "list", "clinical")
-# In force, or just not yet, or just no longer.
-PERIODS = (
-    (EARLIEST, LATEST), (NOW, LATEST), (NOW + 1, LATEST), (EARLIEST, NOW), (EARLIEST, NOW + 1),
-)  # fmt: skip
 
 Address = tuple[str, str]
 
@@ -73,11 +72,14 @@ class Row(NamedTuple):
 class World:
     """A few records, stored; then read back, so that Python decides on what is really there."""
 
-    def __init__(self, session: Session, random: Random) -> None:
-        self.session, self.random = session, random
+    def __init__(
+        self, session: Session, random: Random, states: tuple[str, ...] = STATES, now: int = NOW,
+        types: int = len(TYPES) - 1,
+    ) -> None:
+        self.session, self.random, self.now, self.types = session, random, now, types
         with session.transaction():
             self.empty()
-            for state in ("open", "open", "closed", "before", "deceased"):
+            for state in states:
                 self.fill(state)
             for type_ in ("Organization", "Organization", "AuditEvent"):
                 self.put(type_, SHARED)
@@ -91,7 +93,7 @@ class World:
         self.made = 0
 
     def fill(self, state: str) -> None:
-        ages = (ADULT_BEFORE, MAJORITY_BEFORE)
+        ages = (birth_of_age(self.now, ADULT), birth_of_age(self.now, MAJORITY))
         born = self.random.choice([time + more for time in ages for more in (0, 1)])
         number = write.open_record(self.session, state=state, born=born, patient="")
         # The common ones more often: rules that weigh two of them want both of one caller.
@@ -100,13 +102,26 @@ class World:
             self.relation(self.random.choice(kinds)) for _ in range(self.random.randrange(14))
         ]
         write.set_relations(self.session, f"CareTeam/{number}", number, found)
-        for type_ in ("DocumentReference", "DocumentReference", "DocumentReference", *TYPES[:-1]):
+        some = sorted(self.random.sample(TYPES[:-1], self.types), key=TYPES.index)
+        for type_ in (*("DocumentReference",) * (1 + self.types // 4), *some):
             self.put(type_, number)
 
     def relation(self, kind: str) -> Relation:
         to_all = kind in OF_EVERYBODY and self.random.random() < 0.7
         actor = EVERYBODY if to_all else self.actor()
-        return Relation(actor, kind, *self.random.choice(PERIODS))
+        return Relation(actor, kind, *self.random.choice(self.periods()))
+
+    def periods(self) -> tuple[tuple[int, int], ...]:
+        """In force, or just not yet, or just no longer."""
+        now = self.now
+        ends = ((EARLIEST, now), (EARLIEST, now + 1))
+        return (EARLIEST, LATEST), (now, LATEST), (now + 1, LATEST), *ends
+
+    def clocks(self) -> tuple[int, ...]:
+        """When something begins or ends, birthdays too, and just before and after."""
+        midnight = self.now // DAY * DAY
+        days = (midnight - 1, midnight, midnight + DAY - 1, midnight + DAY)
+        return self.now - 1, self.now, self.now, self.now + 1, *days
 
     def actor(self) -> str:
         return self.random.choice((*PEOPLE, *HOUSES[1:]))
@@ -137,7 +152,7 @@ class World:
             write.add_authors(self.session, record, authors)
 
     def facts(self, nature: str, owners: tuple[str, ...]) -> Facts:
-        until = self.random.choice((0, 0, NOW, NOW + 1, LATEST))
+        until = self.random.choice((0, 0, self.now, self.now + 1, LATEST))
         masked, secret, superseded = self.random.choices((True, False), (2, 3), k=3)
         if nature == "list":
             return Facts(owners, masked, until, secret)
@@ -161,28 +176,33 @@ class World:
         self.records = {number: (state, born) for number, state, born in places}
         relations = "SELECT record, actor, kind, since, until FROM relation"
         self.relations = self.session.rows(relations, {})
+        self.held: dict[int, list[tuple[str, str, int, int]]] = defaultdict(list)
+        for record, *relation in self.relations:
+            self.held[record].append((*relation,))
         joined = "resource d JOIN reference f ON f.pk = d.pk WHERE d.type = 'List'"
         self.items = self.session.rows(f"SELECT d.id, target_type, target_id FROM {joined}", {})
 
     # The first reader: `decide`, on what is stored.
 
-    def standing(self, subject: Subject, record: int) -> Standing:
-        state, born = self.records[record]
+    def standing(self, subject: Subject, record: int, at: int) -> Standing:
+        (state, born), me = self.records[record], (*subject.me, EVERYBODY)
         held = frozenset(
-            kind for number, actor, kind, since, until in self.relations
-            if number == record and actor in (*subject.me, EVERYBODY) and since <= NOW < until
+            kind for actor, kind, since, until in self.held[record]
+            if actor in me and since <= at < until
         )
-        return Standing(record, state, born <= ADULT_BEFORE, held, minor=born > MAJORITY_BEFORE)
+        of_age, minor = born <= birth_of_age(at, ADULT), born > birth_of_age(at, MAJORITY)
+        return Standing(record, state, of_age, held, minor=minor)
 
     def decisions(self, caller: "Caller") -> dict[Address, Decision]:
         """Of each row; without those that are in no record the caller may know of."""
         known: dict[tuple[tuple[str, str], ...], Decision] = {}
-        standings = {number: self.standing(caller.subject, number) for number in self.records}
+        subject, at = caller.subject, caller.at
+        standings = {number: self.standing(subject, number, at) for number in self.records}
         found = {}
         for row in self.rows:
             standing, nature = standings[row.record], nature_of(row.type_)
-            own = is_own(nature, row.owners, caller.subject.me)
-            veiled = row.veiled_until > NOW
+            own = is_own(nature, row.owners, subject.me)
+            veiled = row.veiled_until > at
             of_row = RowFacts(
                 nature, own, row.masked, veiled, row.secret, row.superseded, row.kind
             )
@@ -214,12 +234,13 @@ class World:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and by which rules each reader goes: the same, but for one test."""
+    """Who asks, when, and by which rules each reader goes: the same, but for one test."""
 
     subject: Subject
     rules: RuleSet
     asks: str = "other"
     sql_rules: RuleSet | None = None
+    at: int = NOW
 
     @property
     def facts(self) -> dict[str, str]:
@@ -228,5 +249,5 @@ class Caller:
     def opened(self, session: Session) -> Repository:
         rules = self.sql_rules or self.rules
         scope = Scope.of(self.subject, rules, self.facts)
-        moment = Moment(NOW, ADULT_BEFORE, "trace", "request")
+        moment = Moment(self.at, birth_of_age(self.at, ADULT), "trace", "request")
         return Repository(session, House(rules, BASE, b"key"), self.subject, scope, moment)

@@ -25,7 +25,7 @@ from fhir_server.policy.facts import (
 )
 from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.matrix import KINDS, NO_KIND
-from fhir_server.policy.relations import Relation
+from fhir_server.policy.relation import Relation
 from fhir_server.policy.rules import RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject

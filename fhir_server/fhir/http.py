@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 from urllib.parse import parse_qsl
 
+from fhir_server.fhir.outcome import Issue
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -40,7 +42,8 @@ class Call:
 @dataclass(slots=True)
 class Reply:
     """`text` is JSON of FHIR content, written as XML at the edge when that is wanted; `raw` are
-    bytes of `media`, as they are; `modified` is the instant of the version that is shown.
+    bytes of `media`, as they are; `modified` is the instant of the version that is shown;
+    `warnings` are about what has been done all the same.
     """
 
     status: int
@@ -49,3 +52,4 @@ class Reply:
     raw: bytes | None = None
     media: str = ""
     modified: str = ""
+    warnings: tuple[Issue, ...] = ()

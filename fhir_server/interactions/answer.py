@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/binary.html#rest
 
 from base64 import b64encode
 from email.utils import formatdate
+from dataclasses import replace
 from functools import lru_cache
 
 from fhir_server.fhir import json_format
@@ -16,6 +17,9 @@ from fhir_server.fhir.outcome import Issue, PreconditionFailed, operation_outcom
 from fhir_server.interactions.native import native
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Written
+
+
+OUTCOME = b'{"resourceType":"OperationOutcome"'
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +62,25 @@ def check_if_match(call: Call, version: Version) -> None:
 def written(call: Call, done: Written, base: str, text: bytes) -> Reply:
     """201 with Location, or 200 with Content-Location."""
     status, where = (201, "Location") if done.created else (200, "Content-Location")
-    return answered(call, done.version, status, base, text, where=where)
+    reply = answered(call, done.version, status, base, text, where=where)
+    return warned(reply, done.remarks) if done.remarks else reply
+
+
+def warned(reply: Reply, warnings: tuple[Issue, ...]) -> Reply:
+    """The answer with its warnings: in its OperationOutcome if it is one, and in the header
+    `Warning`, whatever the client prefers.
+
+    https://www.rfc-editor.org/rfc/rfc7234#section-5.5
+    """
+    text = reply.text
+    if text.startswith(OUTCOME):
+        outcome = json_format.read(text)
+        outcome["issue"] += [issue.as_json() for issue in warnings]
+        text = json_format.write(outcome)
+    said = "; ".join(f"{issue.expression}: {issue.text}" for issue in warnings)[:1000]
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in said)
+    headers = reply.headers | {"Warning": f'299 - "{plain}"'}
+    return replace(reply, text=text, headers=headers, warnings=warnings)
 
 
 def answered(

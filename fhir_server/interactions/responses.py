@@ -10,10 +10,9 @@ from typing import Any, Iterator
 
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Reply
-from fhir_server.fhir.outcome import FhirError, Issue
+from fhir_server.fhir.outcome import FhirError, Issue, operation_outcome
+from fhir_server.interactions.answer import OUTCOME
 from fhir_server.interactions.entries import Planned
-
-OUTCOME = b'{"resourceType":"OperationOutcome"'
 
 
 def response(entry: Planned, reply: Reply) -> tuple[bytes, dict[str, Any]]:
@@ -29,6 +28,8 @@ def response(entry: Planned, reply: Reply) -> tuple[bytes, dict[str, Any]]:
     if reply.status >= 400 or preferred:
         made["outcome"] = json_format.read(reply.text)
         return b"", {"response": made}
+    if reply.warnings:
+        made["outcome"] = operation_outcome(*reply.warnings)
     return b"" if entry.method == "HEAD" else reply.text, {"response": made}
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.policy import clocks
-from fhir_server.policy.relations import CLOSING, OWN_BASE, SUSPENSION, consent_type, record_state
+from fhir_server.policy.consents import consent_type
+from fhir_server.policy.relations import CLOSING, OWN_BASE, SUSPENSION, record_state
 
 EXISTENCE = "dmp-existence"  # C1
 # Asked for by the holder of a closed record (R.1111-36 al.3); the server writes down when.

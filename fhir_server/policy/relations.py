@@ -5,45 +5,19 @@ member, consenting, blocked.
 through the resource.
 """
 
-from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
-from fhir_server.fhir.dates import EARLIEST, LATEST, period
-from fhir_server.policy.facts import EVERYBODY, OF_EVERYBODY
+from fhir_server.policy import consents, pcf
+from fhir_server.policy.consents import Reading, is_modified
+from fhir_server.policy.relation import Relation, Resource, Who, in_force
 from fhir_server.policy.subject import INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM
 
 OWN_BASE = "https://fhir-server.example/fhir/"
-CONSENT_TYPES = OWN_BASE + "CodeSystem/dmp-consent-type"
 DMP_BASE = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/"
 CLOSING = DMP_BASE + "dmp-fermeture"
 # Shut by the operator until its closing, which he has announced (R.1111-36 last al.).
 SUSPENSION = OWN_BASE + "StructureDefinition/dmp-suspension"
 
-# The consents that open or shut a record to somebody, and the provision each must have.
-CONSENT_KINDS = {
-    "dmp-pro-access": ("consented", "permit"),
-    "dmp-pro-access-collected-by": ("consented", "permit"),
-    "dmp-pro-block": ("blocked", "deny"),
-    "dmp-emergency-opposition": ("emergency_opposed", "deny"),
-    "dmp-centre15-opposition": ("centre15_opposed", "deny"),
-    "dmp-attending-equivalent": ("equivalent", "permit"),
-    "dmp-cross-border": ("cross_border", "permit"),
-    "dmp-post-mortem-opposition": ("post_mortem_opposed", "deny"),
-    "dmp-occupational": ("occupational", "permit"),
-    "dmp-team-opposition": ("opposed", "deny"),
-    "dmp-expertise": ("expert", "permit"),
-}
-# Purposes a permission may be limited to and still be honoured.
-PURPOSES = {
-    "dmp-occupational": frozenset({"TREAT", "normal", "occupational-health"}),
-    "dmp-expertise": frozenset({"legal-expertise", "PATADMIN"}),
-}
-TREATMENT = frozenset({"TREAT", "normal"})
-# What else a permission may say, since the rules open nothing beyond it.
-WITHIN = {
-    ("dmp-attending-equivalent", "securityLabel"): "MASQUE_PS",
-    ("dmp-cross-border", "class"): "60591-5",
-}
 # Types of resources that say who is what to a record.
 TELLING = ("Patient", "CareTeam", "Consent", "RelatedPerson")
 
@@ -56,21 +30,6 @@ RELATIVES = {
     (PROTECTION, "representation"): "representative",
     (PROTECTION, "assistance"): "assistant",
 }
-
-Resource = Mapping[str, Any]
-# A Reference element to the identifiers `system|value` of whom it names.
-Who = Callable[[Mapping[str, Any]], tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """`actor` (`system|value`) is `kind` to the record from `since` until `until` (ms, half-open).
-    """
-
-    actor: str
-    kind: str
-    since: int = EARLIEST
-    until: int = LATEST
 
 
 def identifier_text(identifier: Mapping[str, Any]) -> str:
@@ -98,15 +57,6 @@ def holders(patient: Resource) -> tuple[str, ...]:
     )
 
 
-def consent_type(consent: Resource) -> str:
-    """Our code of a Consent (`dmp-pro-access`…), or ""."""
-    for category in consent.get("category", ()):
-        for coding in category.get("coding", ()):
-            if coding.get("system") == CONSENT_TYPES:
-                return str(coding.get("code", ""))
-    return ""
-
-
 def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
     """What `resource` says of people and its record; nothing for types that say nothing."""
     match resource["resourceType"]:
@@ -117,7 +67,7 @@ def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
         case "CareTeam":
             yield from _team(resource, who)
         case "Consent":
-            yield from _consent(resource, who)
+            yield from reading(resource, who).relations
         case "RelatedPerson":
             yield from _relative(resource)
         case _:
@@ -127,9 +77,9 @@ def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
 def _team(team: Resource, who: Who) -> Iterator[Relation]:
     if team.get("status", "active") != "active" or is_modified(team):
         return
-    since, until = _interval(team.get("period"))
+    since, until = in_force(team.get("period"))
     for participant in team.get("participant", ()):
-        begins, ends = _interval(participant.get("period"))
+        begins, ends = in_force(participant.get("period"))
         for actor in who(participant.get("member", {})):
             yield Relation(actor, "care_team", max(since, begins), min(until, ends))
 
@@ -138,7 +88,7 @@ def _relative(person: Resource) -> Iterator[Relation]:
     """Kin, and representative or assistant where his relationship says so."""
     if not person.get("active", True) or is_modified(person):
         return
-    since, until = _interval(person.get("period"))
+    since, until = in_force(person.get("period"))
     said = {
         kind
         for concept in person.get("relationship", ())
@@ -151,76 +101,9 @@ def _relative(person: Resource) -> Iterator[Relation]:
             yield Relation(ins, kind, since, until)
 
 
-def _consent(consent: Resource, who: Who) -> Iterator[Relation]:
-    kind, wanted = CONSENT_KINDS.get(consent_type(consent), ("", ""))
-    provision = consent.get("provision", {})
-    if (
-        not kind
-        or consent.get("status") != "active"
-        or provision.get("type") != wanted
-        or not is_understood(consent)
-    ):
-        return
-    since, until = _interval(provision.get("period"))
-    named = provision.get("actor", ())
-    found = [actor for one in named for actor in who(one.get("reference", {}))]
-    # Opposed to everybody, unless somebody is named; whoever cannot be told from the others is all.
-    for actor in found or ([EVERYBODY] if kind in OF_EVERYBODY else []):
-        yield Relation(actor, kind, since, until)
-
-
-UNDERSTOOD = frozenset({"type", "period", "actor", "action", "purpose", "id", "extension"})
-
-
-def is_understood(consent: Resource) -> bool:
-    """Whether a consent says nothing beyond what the rules can honour: no exceptions, no classes,
-    no single data.
-
-    A permission narrower than we can honour must not open more than it says.
-    """
-    provision = consent.get("provision", {})
-    permits = provision.get("type") == "permit"
-    return not permits or (
-        all(name in UNDERSTOOD or _is_within(consent, name) for name in provision)
-        and not is_modified(consent)
-        and _access(provision)
-        and _purpose(provision, PURPOSES.get(consent_type(consent), TREATMENT))
-    )
-
-
-def _is_within(consent: Resource, name: str) -> bool:
-    only = WITHIN.get((consent_type(consent), name))
-    said = consent["provision"][name]
-    return only is not None and all(coding.get("code") == only for coding in said)
-
-
-def is_modified(value: Any) -> bool:
-    """Whether an extension we do not know changes what is said (there is none that we know).
-
-    https://hl7.org/fhir/R4/extensibility.html#modifierExtension
-    """
-    if isinstance(value, Mapping):
-        return "modifierExtension" in value or any(is_modified(item) for item in value.values())
-    return isinstance(value, list) and any(is_modified(item) for item in value)
-
-
-def _access(provision: Mapping[str, Any]) -> bool:
-    codes = {
-        c.get("code") for action in provision.get("action", ()) for c in action.get("coding", ())
-    }
-    return not codes or "access" in codes
-
-
-def _purpose(provision: Mapping[str, Any], honoured: frozenset[str]) -> bool:
-    codes = {coding.get("code") for coding in provision.get("purpose", ())}
-    return not codes or bool(codes & honoured)
-
-
-def _interval(value: Mapping[str, Any] | None) -> tuple[int, int]:
-    try:
-        return period(value) if value else (EARLIEST, LATEST)
-    except ValueError:
-        return LATEST, EARLIEST  # an impossible period is never in force; it is refused at the door
+def reading(consent: Resource, who: Who) -> Reading:
+    """What the rules make of a Consent: as its type of ours has it, or as PCF does."""
+    return pcf.read(consent, who) if pcf.is_pcf(consent) else consents.read(consent, who)
 
 
 def record_state(patient: Resource) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import NotAllowed, Unprocessable
-from fhir_server.policy.facts import nature_of
+from fhir_server.policy.consents import consent_type, types
+from fhir_server.policy.facts import CONSENTS, nature_of
 from fhir_server.policy.labels import ARCHIVED, CONFIDENTIALITY, MASKED, SECRET, VEILED, flags
 from fhir_server.policy.life import EARLY_DELETION, extension, objects
-from fhir_server.policy.relations import CLOSING, consent_type
+from fhir_server.policy.relations import CLOSING
 from fhir_server.policy.subject import HOLDER_SIDE, Subject
 
 Resource = Mapping[str, Any]
@@ -71,6 +72,12 @@ def _deposited(document: Resource, subject: Subject) -> str:
 
 def _declared(consent: Resource) -> str:
     type_ = consent_type(consent)
+    if len(types(consent)) > 1:
+        raise Unprocessable(
+            f"a consent has one type, not `{'` and `'.join(types(consent))[:200]}`",
+            code="business-rule",
+            expression="Consent.category",
+        )
     if type_ in ("dmp-mask", "dmp-minor-secret"):
         label = MASKED if type_ == "dmp-mask" else SECRET
         raise Unprocessable(
@@ -79,7 +86,7 @@ def _declared(consent: Resource) -> str:
             code="business-rule",
             expression="Consent.category",
         )
-    return OBJECTION if objects(consent) else type_ or "unknown"
+    return OBJECTION if objects(consent) else type_ if type_ in CONSENTS else "unknown"
 
 
 def change(old: Resource, new: Resource, *, veils_later: bool = False) -> tuple[Act, ...]:

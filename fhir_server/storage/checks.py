@@ -14,19 +14,20 @@ from fhir_server.fhir.reference import DOCUMENTS, place_of, texts
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
+from fhir_server.policy.consents import consent_type
 from fhir_server.policy.labels import label_problem, labels, misplaced_flag, owners_of
 from fhir_server.policy.matrix import kind_of
-from fhir_server.policy.relations import CONSENT_KINDS, consent_type, holders, relations_of
+from fhir_server.policy.relations import holders
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
-from fhir_server.storage.content import byte_addresses, content_of, local
+from fhir_server.storage.consenting import Consenting
+from fhir_server.storage.content import byte_addresses, local
 from fhir_server.storage.opened import NO_ACCESS
-from fhir_server.storage.place import patient_of, who
+from fhir_server.storage.place import patient_of
 from fhir_server.storage.read import referring
 from fhir_server.storage.reindex import Progress, progress, run
-from fhir_server.storage.repository import Repository
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New, facts_at
@@ -39,7 +40,7 @@ NO_INDEX = Index(frozenset(), (), (), (), ())
 OF_NOBODY = Standing(SHARED, "shared", True, frozenset())
 
 
-class Checking(Repository):
+class Checking(Consenting):
     """A repository that can check what is about to be written; `enforce`: whether references must
     lead somewhere.
     """
@@ -78,23 +79,23 @@ class Checking(Repository):
         collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
         own = is_own(nature, lines, self.subject.me)
         if nature == "consent":  # who else is named needs the type that says who collected it
-            own = collected or (bool(owners) and set(owners) <= set(self.subject.me))
+            named = self._named(resource)
+            own = collected or (bool(named) and named <= set(self.subject.me))
         return RowFacts(nature, own)
 
     def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
         if standing.record == SHARED:
             return ()
         if resource["resourceType"] == "Consent":
-            named = who(self.session, resource, base=self.house.base)
-            actors = resource.get("provision", {}).get("actor", ())
-            return tuple(sorted({i for actor in actors for i in named(actor.get("reference", {}))}))
+            return self._declarer()
         return owners_of(resource, self.subject)
 
     def _facts(
         self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None
     ) -> Facts:
         if resource["resourceType"] == "Consent":
-            return Facts()  # those it names may declare it, not read it: nobody learns of a block
+            ended = resource.get("status") != "active"
+            return self._still_declared(Facts(owners), ended=ended)
         if resource["resourceType"] == SPEAKS:
             return facts_about(self.session, resource, owners, self.house.base)
         if resource["resourceType"] != "DocumentReference":
@@ -208,51 +209,6 @@ class Checking(Repository):
                 )
         if self.enforce:
             self._check_references(resource, id_, before)
-
-    def _check_consent(self, consent: Mapping[str, Any], record: int) -> None:
-        """A denial must name somebody we recognise, and never the attending doctor (R041); an
-        objection is to what has been announced.
-        """
-        if life.objects(consent) and self.subject.actor != "operator":
-            self._check_announced(record)
-        denies = CONSENT_KINDS.get(consent_type(consent), ("", ""))[1] == "deny"
-        if not denies or consent.get("status") != "active":
-            return
-        named = list(relations_of(consent, who(self.session, consent, base=self.house.base)))
-        if not any(relation.since < relation.until for relation in named):
-            raise Unprocessable(
-                "a denial names whom it denies by PS_IdNat or Struct_IdNat, and is of type deny",
-                code="business-rule",
-                expression="Consent.provision.actor",
-            )
-        for relation in named if consent_type(consent) == "dmp-pro-block" else ():
-            if self.is_attending(record, relation.actor):
-                raise Unprocessable(
-                    "the attending doctor cannot be blocked: declare another attending doctor "
-                    "first",
-                    code="business-rule",
-                    expression="Consent.provision.actor",
-                    rule="R041",
-                    record=record,
-                )
-
-    def _check_announced(self, record: int) -> None:
-        """Forbidden where neither an opening nor a closing lies before the holder (R012, R017)."""
-        rows = self.session.rows(
-            "SELECT k.state, d.body FROM record k JOIN resource d ON d.type = 'Patient'"
-            " AND d.id = k.patient WHERE k.number = :record",
-            {"record": record},
-        )
-        if not any(state == "before" or life.is_suspended(content_of(b)) for state, b in rows):
-            raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
-
-    def is_attending(self, record: int, actor: str) -> bool:
-        rows = self.session.rows(
-            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = "
-            "'attending'",
-            {"record": record, "actor": actor},
-        )
-        return bool(rows)
 
     def _check_holder(self, patient: Mapping[str, Any], record: int) -> None:
         """One INS has one record."""

@@ -8,7 +8,8 @@ from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_limit, notice_due
 from fhir_server.policy.facts import SHARED
 from fhir_server.policy.life import NOTICE, RELEASE, Due
-from fhir_server.policy.relations import TELLING, Relation, record_state, relations_of
+from fhir_server.policy.relation import Relation
+from fhir_server.policy.relations import TELLING, record_state, relations_of
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.checks import Checking

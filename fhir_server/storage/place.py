@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.reference import pointed
-from fhir_server.policy.relations import Who, holders, identifier_text, national_identifiers
+from fhir_server.policy.relation import Who
+from fhir_server.policy.relations import holders, identifier_text, national_identifiers
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.extract import Index
 from fhir_server.search.parameters import parameters

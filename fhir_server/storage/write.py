@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable
 
 from fhir_server.policy.matrix import NO_KIND
-from fhir_server.policy.relations import Relation
+from fhir_server.policy.relation import Relation
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.condition import BITS

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping
 from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
-from fhir_server.fhir.outcome import Conflict, Forbidden
+from fhir_server.fhir.outcome import Conflict, Forbidden, Issue
 from fhir_server.policy import life
 from fhir_server.policy.facts import Standing, chooses_ids
 from fhir_server.policy.clocks import release
@@ -58,6 +58,7 @@ class Written:
     rules: str
     created: bool = False
     facts: Facts = Facts()
+    remarks: tuple[Issue, ...] = ()  # of a consent: what has no effect
 
 
 class Writing(Following):
@@ -96,7 +97,9 @@ class Writing(Following):
             self._flag_replaced(resource, *flag_change({}, resource))
         if type_ == "Consent" and life.agrees(resource) and standing.state == "before":
             self._open_agreed(standing)
-        return Written(version_of(pk, new), standing.record, rules, created=True, facts=new.facts)
+        return Written(
+            version_of(pk, new), standing.record, rules, True, new.facts, self._remarks(resource)
+        )
 
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
         """Put `draft` in place of `current`, which the caller has been found to see.
@@ -142,7 +145,8 @@ class Writing(Following):
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
-        return Written(version_of(current.pk, new), record, rules)
+        remarks = self._remarks(resource)
+        return Written(version_of(current.pk, new), record, rules, remarks=remarks)
 
     def _acts(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Act, ...]:
         rules = self.house.rules
@@ -244,7 +248,7 @@ class Writing(Following):
     def revive(self, current: Version, draft: Draft) -> Written:
         """Put a new version on top of a deletion."""
         done = self.update(current, draft)
-        return Written(done.version, done.record, done.rules, created=True)
+        return replace(done, created=True)
 
     def _before_deletion(self, current: Version) -> Version:
         """`current`, or of a deleted resource what it was before."""
@@ -262,6 +266,8 @@ class Writing(Following):
         facts = self.facts_of(current)
         rules = self.permit(acts, self._standing_of(current), self.row_facts(current.type_, facts))
         self.deleted.add((current.type_, current.id_))
+        if current.type_ == "Consent":
+            facts = self._still_declared(facts, ended=True)
         return self._erase(current, facts, rules)
 
     def _erase(self, current: Version, facts: Facts, rules: str) -> Written:

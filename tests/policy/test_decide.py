@@ -110,7 +110,7 @@ ACTS = [
     ("holder", ["holder"], "deposit", "patient-document", PLAIN, True),
     ("holder", ["holder"], "deposit", "other", PLAIN, False),
     ("holder", ["holder"], "declare", "dmp-pro-block", RowFacts("consent"), True),
-    ("holder", ["holder"], "declare", "unknown", RowFacts("consent"), False),
+    ("holder", ["holder"], "declare", "unknown", RowFacts("consent"), True),
     ("holder", ["holder"], "team", "remove-member", RowFacts("team"), True),
     ("holder", ["holder"], "team", "add-member", RowFacts("team"), False),
     ("holder", ["holder"], "team", "write", RowFacts("team"), False),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.dates import EARLIEST, LATEST
+from fhir_server.policy.consents import consent_type
+from fhir_server.policy.relation import Relation
 from fhir_server.policy.relations import (
     CLOSING,
-    Relation,
-    consent_type,
     holders,
     identifier_text,
     national_identifiers,

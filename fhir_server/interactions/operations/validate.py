@@ -142,7 +142,7 @@ def _tried(
     )  # fmt: skip
     try:
         with stored.savepoint():
-            perform(asked, stored, Route(mode, route.type_, route.id_), context)
+            reply = perform(asked, stored, Route(mode, route.type_, route.id_), context)
             stored.settle()
             raise _Undo
     except _Undo:
@@ -152,7 +152,7 @@ def _tried(
     stored.created, stored.deleted = before
     if refusal is None:
         stored.noted = noted
-        return []
+        return list(reply.warnings)
     if context.policed:
         note = context.note(
             call, "operation", route.type_, route.id_, status=refusal.status

@@ -1,0 +1,91 @@
+"""Consents that are about to be written: whom they name, who declared them, whether they can be
+honoured, and what is said in them in vain.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fhir_server.fhir.outcome import Forbidden, Issue, Unprocessable
+from fhir_server.policy import life, pcf
+from fhir_server.policy.consents import Reading, named
+from fhir_server.policy.relations import reading
+from fhir_server.storage.content import content_of
+from fhir_server.storage.opened import NO_ACCESS
+from fhir_server.storage.place import who
+from fhir_server.storage.repository import Repository
+from fhir_server.storage.write import Facts
+
+
+class Consenting(Repository):
+    """A repository that can check a consent."""
+
+    def _read_consent(self, consent: Mapping[str, Any]) -> Reading:
+        return reading(consent, who(self.session, consent, base=self.house.base))
+
+    def _remarks(self, resource: Mapping[str, Any]) -> tuple[Issue, ...]:
+        """What a consent says in vain, or does beyond what it says, for whoever writes it."""
+        if resource["resourceType"] != "Consent" or self.house.rules is None:
+            return ()
+        return tuple(
+            Issue("business-rule", remark.text, remark.path, severity="warning")
+            for remark in self._read_consent(resource).remarks
+        )
+
+    def _named(self, consent: Mapping[str, Any]) -> frozenset[str]:
+        """Whom a consent names, in its exceptions too: `system|value`."""
+        read = who(self.session, consent, base=self.house.base)
+        return frozenset(actor for reference in named(consent) for actor in read(reference))
+
+    def _declarer(self) -> tuple[str, ...]:
+        """Whose a new consent is to read back: of the professional who declares it, never of those
+        it names: nobody learns of a block.
+        """
+        return (self.subject.identifier,) if self.subject.actor == "professional" else ()
+
+    def _still_declared(self, facts: Facts, *, ended: bool) -> Facts:
+        """The facts of a consent; once somebody else has ended it, it is no longer the declarer's
+        to read: he learns nothing of a withdrawal.
+        """
+        kept = not ended or self.subject.identifier in facts.owners
+        return Facts(facts.owners if kept else ())
+
+    def _check_consent(self, consent: Mapping[str, Any], record: int) -> None:
+        """A denial must name somebody we recognise, and never the attending doctor (R041); what
+        PCF says must be something the rules can say; an objection is to what has been announced.
+        """
+        if life.objects(consent) and self.subject.actor != "operator":
+            self._check_announced(record)
+        found = self._read_consent(consent)
+        if found.refused:
+            raise Unprocessable(
+                found.refused.text, code="business-rule", expression=found.refused.path
+            )
+        kinds = {"blocked", "opposed"} if pcf.is_pcf(consent) else {"blocked"}
+        for relation in found.relations:
+            if relation.kind in kinds and self.is_attending(record, relation.actor):
+                raise Unprocessable(
+                    "the attending doctor cannot be blocked: declare another attending doctor "
+                    "first",
+                    code="business-rule",
+                    expression="Consent.provision.actor",
+                    rule="R041",
+                    record=record,
+                )
+
+    def _check_announced(self, record: int) -> None:
+        """Forbidden where neither an opening nor a closing lies before the holder (R012, R017)."""
+        rows = self.session.rows(
+            "SELECT k.state, d.body FROM record k JOIN resource d ON d.type = 'Patient'"
+            " AND d.id = k.patient WHERE k.number = :record",
+            {"record": record},
+        )
+        if not any(state == "before" or life.is_suspended(content_of(b)) for state, b in rows):
+            raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
+
+    def is_attending(self, record: int, actor: str) -> bool:
+        rows = self.session.rows(
+            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = "
+            "'attending'",
+            {"record": record, "actor": actor},
+        )
+        return bool(rows)

@@ -1,0 +1,446 @@
+"""Who declares which consent, for how long it holds, what several say together, and what is told of
+those that have no effect: R047, R050, R054, R091, K02.
+"""
+
+from itertools import count, repeat
+from typing import Any
+
+import pytest
+
+from fhir_server.fhir.dates import instant
+from tests.house import ANNE, CNAM, INSURER, NINA, OTTO, PAUL, STRUCTURE, Answer, House, Person
+from tests.law.people import contact_point, expert, relative, somebody
+from tests.people import CONSENT_TYPES, consent, logical, stored
+from tests.policy.record import Record, made
+
+SECRETARY = Person("secretary", OTTO.sub, "Une secretaire", OTTO.organization)
+AUTOMATE = Person("system", OTTO.organization, "Un automate", OTTO.organization)
+
+C1, C2, C2B, C3 = (
+    "dmp-existence", "dmp-pro-access", "dmp-pro-access-collected-by", "dmp-pro-block",
+)  # fmt: skip
+THE_HOLDERS = (
+    "dmp-pro-access", "dmp-pro-block", "dmp-emergency-opposition", "dmp-centre15-opposition",
+    "dmp-attending-equivalent", "dmp-cross-border", "dmp-post-mortem-opposition",
+    "dmp-occupational", "dmp-team-opposition", "of-another-house",
+)  # fmt: skip
+EVERY = (*THE_HOLDERS, C1, C2B, "dmp-expertise")
+LABELS = {"dmp-mask": "MASQUE_PS", "dmp-minor-secret": "INVISIBLE_REPRESENTANTS_LEGAUX"}
+
+# Who declares which types; what is not said is refused.
+MAY: dict[str, tuple[str, ...]] = {
+    "operator": EVERY, "holder": THE_HOLDERS, "parent": THE_HOLDERS, "guardian": THE_HOLDERS,
+    "assistant": (), "another holder": (), "professional": (C2, C2B), "team member": (C2, C2B),
+    "attending": (C2, C2B), "at another's": (C2B,), "secretary": (), "automate": (),
+    "expert": (), "abroad": (), "heir": (),
+}  # fmt: skip
+
+
+def actor(record: Record, name: str) -> tuple[Person, Person]:
+    """Somebody with this place in the record, and whom he names."""
+    match name:
+        case "operator" | "holder":
+            return {"operator": CNAM, "holder": record.holder}[name], OTTO
+        case "parent" | "guardian" | "assistant":
+            who = somebody()
+            codes = {"parent": "PRN", "guardian": "representation"}
+            relative(record, who, codes.get(name, "assistance"))
+            return who, OTTO
+        case "another holder":
+            return made(record.house, []).holder, OTTO
+        case "heir":
+            return somebody("heir").but(purpose="memory"), OTTO
+        case "at another's":
+            return NINA, OTTO
+    people = {
+        "professional": OTTO, "team member": NINA, "attending": PAUL, "secretary": SECRETARY,
+        "automate": AUTOMATE, "expert": expert(), "abroad": contact_point(),
+    }  # fmt: skip
+    return people[name], people[name]
+
+
+def of(house: House, name: str) -> Record:
+    more = {"birthDate": "2015-03-01"} if name == "parent" else {}
+    return made(house, [NINA], doctor=PAUL, **more)
+
+
+def declare(record: Record, who: Person, code: str, named: Person) -> Answer:
+    return record.consent(who, code, named, period={"start": "2026-11-01", "end": "2026-12-01"})
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_who_declares_which_consent(house: House, name: str) -> None:
+    record = of(house, name)
+    who, named = actor(record, name)
+    done = {code for code in EVERY if declare(record, who, code, named).status == 201}
+    # The attending doctor cannot be blocked, and blocks nobody.
+    assert done == set(MAY[name])
+
+
+@pytest.mark.parametrize("name", MAY)
+@pytest.mark.parametrize("change", ["period", "status", "delete"])
+def test_who_changes_and_withdraws_what_another_declared(
+    house: House, name: str, change: str
+) -> None:
+    record = of(house, name)
+    who, named = actor(record, name)
+    done = set()
+    for code in EVERY:
+        id_ = stored(declare(record, CNAM, code, OTTO))
+        body = record.house.get(f"Consent/{id_}", CNAM).json
+        if change == "period":
+            body["provision"]["period"]["end"] = "2026-12-24"
+        elif change == "status":
+            body["status"] = "inactive"
+        call = record.house.call
+        answer = (
+            call("DELETE", f"Consent/{id_}", who)
+            if change == "delete"
+            else call("PUT", f"Consent/{id_}", who, body)
+        )
+        assert answer.status in (200, 204, 403, 404, 405)
+        done |= {code} if answer.status < 300 else set()
+    professional = name in ("professional", "team member", "attending", "at another's")
+    assert done == (set() if professional else set(MAY[name]))
+
+
+@pytest.mark.parametrize("code", LABELS)
+@pytest.mark.parametrize("who", ["holder", "operator", "professional"])
+def test_c6_and_c9_name_the_label_to_use_whoever_asks(
+    record: Record, code: str, who: str
+) -> None:
+    answer = record.consent(actor(record, who)[0], code, OTTO)
+    assert answer.status == 422 and f"`{LABELS[code]}`" in answer.diagnostics
+
+
+def test_an_insurer_declares_nothing(record: Record) -> None:
+    assert record.consent(INSURER, C2, OTTO).status == 403
+
+
+def test_a_consent_has_one_type(record: Record) -> None:
+    both = consent(record.id, C2, OTTO)
+    both["category"].append({"coding": [{"system": CONSENT_TYPES, "code": C3}]})
+    answer = record.house.post("Consent", record.holder, both)
+    assert answer.status == 422 and f"`{C2}` and `{C3}`" in answer.diagnostics
+
+
+# A professional and the consent he declared.
+
+
+def test_r091_who_declared_a_consent_reads_it_back(record: Record) -> None:
+    id_ = stored(record.consent(OTTO, C2, OTTO))
+    assert record.house.get(f"Consent/{id_}", OTTO).status == 200
+    assert record.found(OTTO, type_="Consent") == {id_}
+
+
+def test_r091_whom_it_names_does_not_and_owns_nothing(record: Record) -> None:
+    id_ = stored(record.consent(NINA, C2B, OTTO))
+    assert record.found(NINA, type_="Consent") == {id_}
+    colleague = Person("professional", ANNE.sub, "Une collegue", NINA.organization)
+    for other in (OTTO, colleague):
+        assert record.house.get(f"Consent/{id_}", other).status == 404
+    assert record.find(colleague).status == 403
+
+
+def test_r091_he_ends_it_and_reads_that_he_did(record: Record) -> None:
+    id_ = stored(record.consent(OTTO, C2, OTTO))
+    document = record.deposited(PAUL)
+    assert record.sees(OTTO, document)
+    assert record.patch(OTTO, id_, ("/status", "inactive"), type_="Consent").status == 200
+    assert record.house.get(f"Consent/{id_}", OTTO).json["status"] == "inactive"
+    assert not record.sees(OTTO, document)
+    assert record.patch(OTTO, id_, ("/status", "active"), type_="Consent").status == 403
+
+
+@pytest.mark.parametrize("change", ["inactive", "entered-in-error", "delete"])
+def test_r091_of_its_withdrawal_by_the_holder_he_learns_nothing(
+    record: Record, change: str
+) -> None:
+    id_ = stored(record.consent(OTTO, C2, OTTO))
+    never = record.house.get("Consent/never", OTTO)
+    if change == "delete":
+        assert record.house.call("DELETE", f"Consent/{id_}", record.holder).status == 204
+    else:
+        answer = record.patch(record.holder, id_, ("/status", change), type_="Consent")
+        assert answer.status == 200
+    for rest in ("", "/_history", "/_history/1", "/_history/2"):
+        assert record.house.get(f"Consent/{id_}{rest}", OTTO).status == 404
+    assert record.house.get(f"Consent/{id_}", OTTO).body.replace(
+        id_.encode(), b"never"
+    ) == never.body
+    assert record.found(OTTO, type_="Consent") == set()
+
+
+# From the next request on, to the millisecond.
+
+
+def test_a_consent_counts_in_the_next_request_of_another_worker(
+    record: Record, shared_url: str
+) -> None:
+    document = record.deposited(PAUL)
+    other = House(shared_url)
+    other.now = record.house.clock()
+    try:
+        assert other.get(f"DocumentReference/{document}", OTTO).status == 404
+        id_ = stored(record.consent(record.holder, C2, OTTO))
+        assert other.get(f"DocumentReference/{document}", OTTO).status == 200
+        assert record.house.call("DELETE", f"Consent/{id_}", record.holder).status == 204
+        assert other.get(f"DocumentReference/{document}", OTTO).status == 404
+    finally:
+        other.close()
+
+
+DAY = 86_400_000
+# The period in the words of a day to come, and how long after its midnight (UTC) it ends (ms).
+ENDS = {
+    "a millisecond": ({"end": "{day}T00:00:00.000Z"}, 1),
+    "a second": ({"end": "{day}T00:00:00Z"}, 1000),
+    "another zone": ({"end": "{day}T00:59:59+01:00"}, 0),
+    "a day of UTC": ({"end": "{day}"}, DAY),
+    "the same day": ({"start": "{day}", "end": "{day}"}, DAY),
+}
+BEGINS = {
+    "a millisecond": ({"start": "{day}T00:00:00.001Z"}, 1),
+    "another zone": ({"start": "{day}T01:00:00+01:00"}, 0),
+    "a day of UTC": ({"start": "{day}"}, 0),
+}
+
+
+def seen_around(record: Record, limited: dict[str, str], after: int) -> list[int]:
+    """What Otto is answered a millisecond before a moment of the day after tomorrow, and then."""
+    house, document = record.house, record.deposited(PAUL)
+    midnight = (house.clock() // DAY + 2) * DAY
+    period = {name: text.format(day=instant(midnight)[:10]) for name, text in limited.items()}
+    stored(record.consent(record.holder, C2, OTTO, period=period))
+    found = []
+    for house.now in (midnight + after - 1, midnight + after):
+        house._seconds = repeat(0)  # type: ignore[assignment]
+        found.append(house.get(f"DocumentReference/{document}", OTTO).status)
+    house._seconds = count(1)
+    return found
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_consent_ends_with_the_last_moment_of_its_period(record: Record, name: str) -> None:
+    assert seen_around(record, *ENDS[name]) == [200, 404]
+
+
+@pytest.mark.parametrize("name", BEGINS)
+def test_and_begins_with_the_first(record: Record, name: str) -> None:
+    assert seen_around(record, *BEGINS[name]) == [404, 200]
+
+
+# Several consents.
+
+PERMITS = ("dmp-pro-access", "dmp-attending-equivalent")
+DENIES = ("dmp-pro-block", "dmp-team-opposition")
+
+
+@pytest.mark.parametrize("permit", PERMITS)
+@pytest.mark.parametrize("deny", DENIES)
+@pytest.mark.parametrize("first", ["permit", "deny"])
+def test_a_denial_wins_whichever_came_first(
+    record: Record, permit: str, deny: str, first: str
+) -> None:
+    document = record.deposited(PAUL)
+    for code in (permit, deny) if first == "permit" else (deny, permit):
+        stored(record.consent(record.holder, code, OTTO))
+    assert not record.sees(OTTO, document)
+
+
+def test_but_for_the_attending_doctor(record: Record) -> None:
+    document = record.deposited(ANNE)
+    stored(record.consent(record.holder, "dmp-team-opposition", PAUL))
+    assert record.sees(PAUL, document)
+
+
+def test_permissions_add_up_and_one_that_ends_leaves_the_others(record: Record) -> None:
+    document = record.deposited(PAUL)
+    short = stored(record.consent(record.holder, C2, OTTO))
+    stored(record.consent(record.holder, C2, OTTO, period={"end": "2027"}))
+    assert record.house.call("DELETE", f"Consent/{short}", record.holder).status == 204
+    assert record.sees(OTTO, document)
+
+
+def test_the_denial_of_a_person_wins_over_the_permission_of_his_house(record: Record) -> None:
+    document, clinic = record.deposited(PAUL), Person("system", OTTO.organization, "Clinique")
+    stored(record.consent(record.holder, C2, clinic))
+    assert record.sees(OTTO, document)
+    stored(record.consent(record.holder, C3, OTTO))
+    assert not record.sees(OTTO, document)
+
+
+# What has no effect, or more than it says, is told.
+
+
+def warning(answer: Answer) -> str:
+    assert answer.status in (200, 201), answer.body
+    return answer.headers.get("Warning", "")
+
+
+def test_a_consent_of_the_holder_of_unknown_type_is_stored_without_effect(record: Record) -> None:
+    document = record.deposited(PAUL)
+    answer = record.consent(record.holder, "of-another-house", OTTO)
+    assert "`of-another-house` is not known" in warning(answer)
+    assert not record.sees(OTTO, document)
+    assert record.found(record.holder, type_="Consent") == {answer.id}
+
+
+def test_a_consent_without_a_type_of_ours_is_too(record: Record) -> None:
+    body = consent(record.id, C2, OTTO)
+    del body["category"][1]
+    assert "without effect" in warning(record.house.post("Consent", record.holder, body))
+    assert record.find(OTTO).status == 403
+
+
+# The consent, where the warning is.
+VAIN: dict[str, tuple[dict[str, Any], str]] = {
+    "data": ({"data": [{"meaning": "instance", "reference": {"display": "x"}}]}, "data"),
+    "class": ({"class": [{"code": "x"}]}, "class"),
+    "label": ({"securityLabel": [{"code": "N"}]}, "securityLabel"),
+    "data period": ({"dataPeriod": {"start": "2020"}}, "dataPeriod"),
+    "action": ({"action": [{"coding": [{"code": "collect"}]}]}, "action"),
+    "purpose": ({"purpose": [{"code": "HRESCH"}]}, "purpose"),
+    "type": ({"type": "deny"}, "type"),
+    "nobody": ({"actor": []}, ""),
+    "another role": (
+        {"actor": [{"role": {"coding": [{"code": "CST"}]}, "reference": logical(OTTO)}]},
+        "actor[0]",
+    ),
+    "no identifier": (
+        {"actor": [{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"display": "Otto"}}]},
+        "actor[0]",
+    ),
+    "exception of nobody": ({"provision": [{"type": "deny"}]}, "provision[0]"),
+    "exception that permits": ({"provision": [{"type": "permit"}]}, "provision[0]"),
+}
+
+
+def permission(record: Record, more: dict[str, Any]) -> dict[str, Any]:
+    body = consent(record.id, C2, OTTO, **more)
+    if not body["provision"]["actor"]:
+        del body["provision"]["actor"]
+    return body
+
+
+@pytest.mark.parametrize("name", VAIN)
+def test_a_permission_that_cannot_be_honoured_opens_nothing_and_says_so(
+    record: Record, name: str
+) -> None:
+    more, place = VAIN[name]
+    answer = record.house.post("Consent", record.holder, permission(record, more))
+    place = f"Consent.provision.{place}".rstrip(".")
+    assert f'299 - "{place}: ' in warning(answer)
+    assert record.find(OTTO).status == 403
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"class": [{"code": "x"}]}, {"provision": [{"type": "permit", "actor": []}]},
+        {"purpose": [{"code": "HRESCH"}]}, {"dataPeriod": {"start": "2020"}},
+    ],
+    ids=lambda value: next(iter(value)),
+)  # fmt: skip
+def test_a_denial_that_cannot_be_narrowed_denies_all_and_says_so(
+    record: Record, more: dict[str, Any]
+) -> None:
+    more.get("provision", [{}])[0].pop("actor", None)
+    document = record.deposited(PAUL)
+    answer = record.consent(record.holder, C3, NINA, **more)
+    assert "it denies all the same" in warning(answer)
+    assert not record.sees(NINA, document)
+
+
+def test_a_denial_names_all_whom_it_denies(record: Record) -> None:
+    body = consent(record.id, C3, NINA, deny=True)
+    unknown = {"role": {"text": "x"}, "reference": {"display": "and Dr Otto"}}
+    body["provision"]["actor"].append(unknown)
+    assert record.house.post("Consent", record.holder, body).status == 422
+
+
+def test_an_opposition_to_emergencies_of_some_nobody_knows_is_to_all(record: Record) -> None:
+    body = consent(record.id, "dmp-emergency-opposition", NINA, deny=True)
+    unknown = {"role": {"text": "x"}, "reference": {"display": "and Dr Otto"}}
+    body["provision"]["actor"].append(unknown)
+    stored(record.house.post("Consent", record.holder, body))
+    broken = OTTO.but(purpose="bris_de_glace", reason="x", patient=record.holder.sub)
+    assert record.find(broken).status == 403
+
+
+def test_what_is_honoured_warns_of_nothing(record: Record) -> None:
+    for code in THE_HOLDERS[:-1]:
+        assert warning(declare(record, record.holder, code, OTTO)) == ""
+
+
+def test_who_prefers_an_outcome_has_the_warning_in_it(record: Record) -> None:
+    body = consent(record.id, "of-another-house", OTTO)
+    answer = record.house.post("Consent", record.holder, body, prefer="return=OperationOutcome")
+    issues = answer.json["issue"]
+    assert [issue["severity"] for issue in issues] == ["information", "warning"]
+    assert issues[1]["expression"] == ["Consent.category"]
+
+
+def test_in_a_transaction_it_stands_with_its_entry(record: Record) -> None:
+    body = consent(record.id, "of-another-house", OTTO)
+    entry = {"request": {"method": "POST", "url": "Consent"}, "resource": body}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    (made_,) = record.house.post("", record.holder, bundle).json["entry"]
+    (issue,) = made_["response"]["outcome"]["issue"]
+    assert (made_["response"]["status"][:3], issue["severity"]) == ("201", "warning")
+
+
+def test_validate_tells_it_beforehand(record: Record) -> None:
+    body = consent(record.id, "of-another-house", OTTO)
+    given = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "mode", "valueCode": "create"}, {"name": "resource", "resource": body},
+        ],
+    }  # fmt: skip
+    answer = record.house.post("Consent/$validate", record.holder, given)
+    assert "warning" in [issue["severity"] for issue in answer.json["issue"]]
+    assert record.found(record.holder, type_="Consent") == set()
+
+
+# Exceptions.
+
+
+def excepting(record: Record, *people: Person, **more: Any) -> dict[str, Any]:
+    """C2 for the establishment of Otto, but for these."""
+    denied = consent(record.id, C3, *people, deny=True)["provision"] | more
+    clinic = Person("system", OTTO.organization, "Clinique")
+    return consent(record.id, C2, clinic, provision=[denied])
+
+
+def test_a_permission_leaves_out_whom_its_exception_names(record: Record) -> None:
+    document = record.deposited(PAUL)
+    colleague = Person("professional", ANNE.sub, "Une collegue", OTTO.organization)
+    answer = record.house.post("Consent", record.holder, excepting(record, OTTO))
+    assert warning(answer) == ""
+    assert record.sees(colleague, document) and not record.sees(OTTO, document)
+
+
+def test_for_as_long_as_the_exception_says(record: Record) -> None:
+    document = record.deposited(PAUL)
+    body = excepting(record, OTTO, period={"end": "2026-11-23"})
+    stored(record.house.post("Consent", record.holder, body))
+    assert record.sees(OTTO, document)
+
+
+def test_a_professional_denies_nobody_by_an_exception(record: Record) -> None:
+    document = record.deposited(PAUL)
+    body = consent(record.id, C2, OTTO)
+    denied = consent(record.id, C3, NINA, deny=True)["provision"]
+    body["provision"]["provision"] = [denied]
+    assert record.house.post("Consent", OTTO, body).status == 403
+    body["category"][1]["coding"][0]["code"] = C2B
+    assert "nothing is opened" in warning(record.house.post("Consent", OTTO, body))
+    assert record.sees(NINA, document)
+
+
+def test_an_establishment_is_named_by_its_number(record: Record) -> None:
+    document = record.deposited(PAUL)
+    clinic = Person("system", f"{STRUCTURE}|1750100158", "Clinique")
+    stored(record.consent(record.holder, C2, clinic))
+    assert record.sees(OTTO, document)

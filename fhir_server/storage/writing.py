@@ -145,8 +145,7 @@ class Writing(Following):
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
-        remarks = self._remarks(resource)
-        return Written(version_of(current.pk, new), record, rules, remarks=remarks)
+        return Written(version_of(current.pk, new), record, rules, remarks=self._remarks(resource))
 
     def _acts(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Act, ...]:
         rules = self.house.rules

@@ -114,14 +114,21 @@ def comparisons(filter_: Filter, before: str = "") -> Iterator[tuple[str, Compar
             yield way, filter_
 
 
-def certain(filter_: Filter) -> Iterator[Comparison]:
-    """The tests without brackets that hold whenever the filter does."""
+def certain(filter_: Filter, before: str = "") -> Iterator[tuple[str, Comparison]]:
+    """The tests that hold whenever the filter does, as `comparisons` gives them: what stands in the
+    brackets of a path holds where the path does.
+    """
     match filter_:
         case And(parts):
             for part in parts:
-                yield from certain(part)
-        case Comparison(steps) if not any(step.inner for step in steps):
-            yield filter_
+                yield from certain(part, before)
+        case Comparison(steps):
+            way = before
+            for step in steps:
+                way = joined((way, step.name)) if way else step.name
+                if step.inner is not None:
+                    yield from certain(step.inner, way)
+            yield way, filter_
 
 
 def joined(names: "Iterator[str] | tuple[str, ...]") -> str:

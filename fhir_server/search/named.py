@@ -57,8 +57,8 @@ def _certain(name: str, value: str) -> Iterable[tuple[str, str]]:
         found = tuple(certain(read(value)))
     except BadRequest:  # refused where it is searched by
         return []
-    asked = (test for test in found if test.operation in ("eq", "re"))
-    return [(test.name, as_one(test.value)) for test in asked]
+    asked = ((way, test.value) for way, test in found if test.operation in ("eq", "re"))
+    return [(way, as_one(value)) for way, value in asked]
 
 
 def _identifiers(value: str) -> Iterable[str]:

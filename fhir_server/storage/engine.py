@@ -17,6 +17,7 @@ from typing import Any, Iterator, Mapping, Sequence
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
+from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.storage.postgres import Contended, Statements, TooSlow, first_row, rows_of
 from fhir_server.storage.queue import Queue, free
@@ -168,6 +169,7 @@ class SqliteSession(Session):
             return self.driver.execute(sql, params).fetchall()  # type: ignore[no-any-return]
         except sqlite3.OperationalError as problem:
             _check_time(problem)
+            _check_size(problem)
             raise
 
     def head_and_rows(self, sql: str, params: Params, head: int, anew: bool = False) -> Parted:
@@ -234,6 +236,17 @@ def _check_time(problem: BaseException) -> None:
     code: int = getattr(problem, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY):
         raise StorageBusy(str(problem)) from problem
+
+
+# What SQLite says of a statement that is too much for it: its parser goes a hundred brackets deep.
+TOO_MUCH = ("parser stack overflow", "Expression tree is too large", "too many SQL variables")
+
+
+def _check_size(problem: BaseException) -> None:
+    """BadRequest when SQLite cannot read a statement as large or as deep as a search made it."""
+    if str(problem).startswith(TOO_MUCH):
+        text = "the search has more chains and brackets in each other than this database can read"
+        raise BadRequest(text, code="too-costly") from problem
 
 
 class PostgresSession(Session):

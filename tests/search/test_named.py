@@ -92,7 +92,7 @@ def test_other_searches_name_nobody(text: str) -> None:
         ("patient eq Patient/p or status eq current", ()),
         ("not (patient eq Patient/p)", ()),
         ("patient ne Patient/p", ()),
-        ("patient[active eq true]._id eq p", ()),
+        ("patient[active eq true]._id eq p", ("p",)),
         ("patient eq", ()),
     ],
 )

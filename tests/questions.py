@@ -40,6 +40,12 @@ def reads(script: Script) -> Iterator[Question]:
         path, binary = f"DocumentReference/{document.id_}", f"Binary/{document.binary}"
         for rest in ("", "/_history", "/_history/1", "/_history/2", "/$meta", "/_history/1/$meta"):
             yield "GET", path + rest, None, {}
+        yield "GET", f"{path}/$explain-access?who={ANNE.sub}", None, {}
+        yield "GET", f"Composition/{document.id_}/$document", None, {}
+        for known in ({"if_none_match": 'W/"1"'}, {"if_none_match": 'W/"2"'},
+                      {"if_modified_since": "Tue, 24 Nov 2026 11:00:00 GMT"},
+                      {"if_modified_since": "Wed, 24 Nov 2027 12:00:00 GMT"}):
+            yield "GET", path, None, known
         yield "HEAD", path, None, {}
         yield "GET", path, None, {"accept": "application/fhir+xml"}
         yield "GET", binary, None, {"accept": "*/*"}
@@ -256,6 +262,9 @@ def writes(document: Document) -> Iterator[Question]:
     yield "PATCH", path, {"resourceType": "Parameters"}, {}
     yield "PATCH", f"DocumentReference?{unique}", patch, by_json
     yield "PATCH", f"DocumentReference?{unique}&status=current", patch, by_json
+    yield "PUT", f"DocumentReference?{unique}", body, {}
+    yield "DELETE", f"DocumentReference?{unique}", None, {}
+    yield "DELETE", f"Binary?_id={document.binary}", None, {}
     for method in ("PUT", "DELETE"):
         binary = {"resourceType": "Binary", "id": document.binary, "contentType": "text/plain"}
         yield method, f"Binary/{document.binary}", binary, {}
@@ -277,7 +286,12 @@ def deposits(script: Script, document: Document) -> Iterator[Question]:
     request = {"method": "POST", "url": where}
     entry = {"fullUrl": "urn:uuid:1", "resource": body | relates, "request": request}
     yield "POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}, {}
-    yield "POST", "List", script.list_of(document.patient, [address]), {}
+    list_ = script.list_of(document.patient, [address])
+    yield "POST", "List", list_, {}
+    yield "POST", "List", list_ | {"contained": [list_ | {"id": "inner"}]}, {}
+    other = body | {"masterIdentifier": {"system": URI, "value": f"{document.unique}.9"}}
+    yield "POST", where, other, {"if_none_exist": f"_id={document.id_}"}
+    yield "POST", where, other, {"if_none_exist": f"identifier={URI}|{document.unique}"}
     url = {"contentType": "text/plain", "url": f"{BASE}/Binary/{document.binary}"}
     yield "POST", where, body | {"content": [{"attachment": url}]}, {}
     yield "POST", where, body, {}

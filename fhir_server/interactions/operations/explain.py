@@ -170,7 +170,11 @@ def _let_in(stored: Writing, named: Named, id_: str) -> tuple[int, str]:
     if stored.house.rules is None:
         return stored.read(TYPE, id_).record, ""
     seen = stored.visible([(TYPE, id_)], deleted=True)
-    standing = stored.standing(named)
+    try:
+        standing = stored.standing(named)
+    except Forbidden as of_another:  # his token is for one patient: the rest is not there for him
+        rule, record = of_another.rule, of_another.record
+        raise NotFound(f"there is no `{TYPE}/{id_}`", rule=rule, record=record) from None
     if standing is None:
         raise NotFound(f"there is no `{TYPE}/{id_}`")
     row = stored.row_facts(TYPE, facts_of(stored.session, TYPE, id_))

@@ -158,7 +158,7 @@ class Transaction(Desk):
                 self.stored.created.add((entry.type_, entry.id_))
         writes = [entry for entry in planned if entry.method in ORDER]
         self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
-        self._write([entry for entry in writes if ORDER[entry.method] > 0], planned)
+        self._write(sorted((one for one in writes if ORDER[one.method] > 0), key=_order), planned)
         self._do([entry for entry in planned if entry.method not in ORDER], planned)
         for entry in planned:
             if entry.method == "DELETE" and entry.id_:

@@ -4,19 +4,23 @@ what hangs on a document, and the clocks that it starts.
 
 from typing import Any, Mapping
 
+from fhir_server.fhir.outcome import Unprocessable
 from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_limit, notice_due
 from fhir_server.policy.facts import SHARED
+from fhir_server.policy.labels import VEILED, flags
 from fhir_server.policy.life import NOTICE, RELEASE, Due
 from fhir_server.policy.relation import Relation
 from fhir_server.policy.relations import TELLING, record_state, relations_of
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
+from fhir_server.storage.chain import replaced_by
 from fhir_server.storage.checks import Checking
 from fhir_server.storage.content import birth, content_of
 from fhir_server.storage.due import add_due, set_due
 from fhir_server.storage.notices import tell
 from fhir_server.storage.place import PEOPLE, who
+from fhir_server.storage.read import raw_version, referring
 from fhir_server.storage.write import New
 
 # What its holder is told when the state of his record changes from one to the other.
@@ -47,6 +51,24 @@ class Following(Checking):
         self._start_clocks(resource, new)
         if new.type_ == "DocumentReference" and new.version > 1:  # its first bytes come with it
             spread(self.session, new.id_, resource, new.record, new.facts, self.house.base)
+
+    def _check_chain(self, id_: str, taken: frozenset[str]) -> None:
+        """A document that a hidden one replaced leaves no superseded trace: its flags are taken off
+        with those of the latter, but for the one that time takes off. Unprocessable otherwise.
+        """
+        taken -= {VEILED}
+        for type_, other in referring(self.session, "DocumentReference", id_) if taken else ():
+            later = raw_version(self.session, type_, other)
+            if later is None or type_ != "DocumentReference":
+                continue
+            if id_ not in replaced_by(content_of(later.body), self.house.base):
+                continue
+            if kept := taken & flags(content_of(later.body)):
+                raise Unprocessable(
+                    f"`{min(kept)}` is on the document that replaced this one: take it off there",
+                    code="business-rule",
+                    expression="DocumentReference.securityLabel",
+                )
 
     def _add_authors(self, record: int, owners: set[str]) -> None:
         """Note that these have documents of their own in the record, once a request."""

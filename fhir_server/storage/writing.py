@@ -186,6 +186,7 @@ class Writing(Following):
         self, document: Mapping[str, Any], added: frozenset[str], taken: frozenset[str]
     ) -> None:
         """Put the change of flags on every document that `document` replaced, directly or not."""
+        self._check_chain(str(document.get("id", "")), taken)
         waiting, done = replaced_by(document, self.house.base), set[str]()
         while (added or taken) and waiting and len(done) < LONGEST:
             id_ = waiting.pop()

@@ -142,18 +142,6 @@ def test_a_transaction_that_touches_a_document_gets_no_right_to_replace_it(
     assert record.read(ANNE, id_).json == same
 
 
-def test_an_author_touches_and_replaces_in_one_transaction(record: Record) -> None:
-    id_ = record.deposited(ANNE, MASKED)
-    same = record.read(ANNE, id_).json
-    answer = transaction(
-        record.house, ANNE, entry("PUT", f"DocumentReference/{id_}", same),
-        entry("POST", "DocumentReference", replacing(record.id, id_)),
-    )  # fmt: skip
-    assert answer.status == 200
-    assert record.read(ANNE, id_).json["status"] == "superseded"
-    assert record.found(NINA) == set()  # the mask goes with the chain
-
-
 @pytest.mark.parametrize("flag", [MASKED, VEILED, SECRET])
 @pytest.mark.parametrize("type_", ["Observation", "DocumentReference"])
 def test_a_label_that_would_hide_nothing_is_refused(
@@ -210,3 +198,38 @@ def test_who_is_asked_does_not_hand_the_question_to_another(record: Record) -> N
     put(record, ANNE, asked.json | {"owner": logical(BRUNO)})
     assert record.house.get(f"Task/{asked.id}", BRUNO).status == 404
     assert record.find(BRUNO, type_="Task").status == 403
+
+
+@pytest.mark.parametrize("how", ["PUT", "PATCH"])
+def test_a_new_version_is_stored_before_the_old_one_is_ended_in_whatever_order_they_are_sent(
+    record: Record, how: str
+) -> None:
+    """https://hl7.org/fhir/R4/http.html#trules: POST, then PUT and PATCH."""
+    id_ = record.deposited(ANNE, MASKED)
+    ended = record.read(ANNE, id_).json | {"status": "superseded"}
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": "DocumentReference.status"},
+        {"name": "value", "valueCode": "superseded"},
+    ]}]}  # fmt: skip
+    answer = transaction(
+        record.house, ANNE,
+        entry(how, f"DocumentReference/{id_}", ended if how == "PUT" else patch),
+        entry("POST", "DocumentReference", replacing(record.id, id_)),
+    )  # fmt: skip
+    assert answer.status == 200
+    assert record.read(ANNE, id_).json["status"] == "superseded"
+    assert record.found(NINA) == set()  # the mask goes with the chain
+
+
+@pytest.mark.parametrize("flag", [MASKED, SECRET])
+def test_what_a_hidden_document_replaced_is_not_shown_alone(record: Record, flag: str) -> None:
+    """That it is superseded would tell that there is another."""
+    old = record.deposited(ANNE)
+    new = stored(record.house.post("DocumentReference", ANNE, replacing(record.id, old)))
+    assert record.label(ANNE, new, flag).status == 200
+    for who in (ANNE, record.holder):
+        assert record.label(who, old).status == 422
+    assert not record.sees(NINA, old) or flag == SECRET
+    assert record.label(ANNE, new).status == 200
+    assert record.read(NINA, old).json["securityLabel"] == labelled()

@@ -102,6 +102,12 @@ def searches(script: Script) -> Iterator[str]:
     yield from includes(script)
     yield from lists(script)
     yield from filters(script)
+    for value in ("true", "both"):
+        inside = f"_contained={value}"
+        yield f"Practitioner?{inside}&_count=3"
+        yield f"Practitioner?{inside}&active=true&_count=0"
+        yield f"Practitioner?{inside}&active:not=true&_summary=count"
+        yield f"DocumentReference?{inside}&status=current&_count=2"
     yield from ("Binary?", "Consent?", "Patient?", "CareTeam?", "Binary?_count=1&_sort=_id")
     yield from ("$meta", "DocumentReference/$meta", "List/$meta", "Binary/$meta")
     yield from ("Consent?data:DocumentReference.status=current", "Consent?data:missing=true")

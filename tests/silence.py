@@ -182,6 +182,8 @@ class Script:
             "masterIdentifier": {"system": URI, "value": f"urn:oid:2.25.{n}"},
             "type": {"coding": [{"system": "http://loinc.org", "code": kind}]},
             "subject": {"reference": f"Patient/{record}"}, "author": [by],
+            "contained": [{"resourceType": "Practitioner", "id": "a", "active": n % 2 == 0}],
+            "authenticator": {"reference": "#a"},
             "date": f"2026-0{1 + self.random.randrange(5)}-01T00:00:00Z",
             "description": self.random.choice(WORDS), "securityLabel": labels,
         }  # fmt: skip
@@ -326,7 +328,7 @@ class Still(House):
         session = self.database.session()
         tables = (
             "due", "resource", "history", "relation", "trail", "string", "moment", "number",
-            "reference", "token",
+            "reference", "token", "contained",
         )  # fmt: skip
         with session.transaction():
             for table in (*tables, *(() if self.database.postgres else ("key",))):

@@ -86,7 +86,8 @@ class World:
         self.read_back()
 
     def empty(self) -> None:
-        tables = ("resource", "relation", "string", "moment", "number", "reference", "token")
+        tables = ("resource", "relation", "string", "moment", "number", "reference", "token",
+                  "contained")  # fmt: skip
         for table in (*tables, *(() if self.session.database.postgres else ("key",))):
             self.session.run(f"DELETE FROM {table}", {})
         self.session.run("DELETE FROM record WHERE number > 0", {})

@@ -26,13 +26,18 @@ def admitted(ways: Sequence[Way], stored: Writing, context: Context) -> tuple[Wa
         return ()
     types = {type_ for way in ways for type_ in way.types}
     covered = {t for t in types if any(grants(context.subject, t, letter) for letter in "rs")}
-    for type_ in sorted(covered) if context.policed else ():
+    check_consults(covered, stored, context)
+    return tuple(_named(way, context).only(covered) for way in ways)
+
+
+def check_consults(types: Iterable[str], stored: Writing, context: Context) -> None:
+    """Forbidden when this caller may not consult one of these types."""
+    for type_ in sorted(types) if context.policed else ():
         refusal = admission(
             context.subject, stored.scope, type_=type_, consults=True, by_identifier=False
         )
         if refusal:
             raise Forbidden(refusal.text, code=refusal.code, rule=refusal.rule)
-    return tuple(_named(way, context).only(covered) for way in ways)
 
 
 def _named(way: Way, context: Context) -> Way:

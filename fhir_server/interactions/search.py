@@ -14,6 +14,7 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.included import admitted, told
 from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import Route
+from fhir_server.interactions.search_contained import search_contained
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.compartment import compartment_types, members
 from fhir_server.search.criteria import LIST, MAX_ALTERNATIVES
@@ -28,7 +29,10 @@ from fhir_server.storage.writing import Writing
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """A searchset of one type, in the compartment that the route names if it names one."""
     pairs = parameters(call)
-    query = read_query(pairs, route.type_, call, context, stored)
+    inside = not route.within
+    query = read_query(pairs, route.type_, call, context, stored, inside=inside)
+    if query.contained:
+        return search_contained(call, query, stored, route, context)
     about = named_by(call, route.type_, context)
     if route.within:
         query, about = in_compartment(query, about, route, stored, context)
@@ -85,9 +89,17 @@ def _read_parameters(call: Call) -> list[tuple[str, str]]:
 
 
 def read_query(
-    pairs: list[tuple[str, str]], type_: str, call: Call, context: Context, stored: Writing
+    pairs: list[tuple[str, str]],
+    type_: str,
+    call: Call,
+    context: Context,
+    stored: Writing,
+    *,
+    inside: bool = False,
 ) -> Query:
-    """The query of a search; a document it mentions that is hidden matches nothing."""
+    """The query of a search; a document it mentions that is hidden matches nothing. `inside`:
+    contained resources can be searched.
+    """
     settings = context.settings
 
     def read(pairs: list[tuple[str, str]]) -> Query:
@@ -100,6 +112,7 @@ def read_query(
             max_page=settings.max_page,
             strict=prefer(call).get("handling") == "strict",
             offer=stored.offer,
+            inside=inside,
         )
 
     if not stored.scope.everything and (name := telling(type_, pairs)):

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#2.21.1.1
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.fhir.reference import Local, parse, texts
@@ -33,6 +33,7 @@ class Index:
     that no parameter speaks of have ELSEWHERE for a parameter.
     `tokens`: parameter, least code of a token parameter, lower case, cut at 200 characters: for
     sorting alone.
+    `contained`: type, id and index of each contained resource, of the parameters of R4 alone.
     """
 
     keys: frozenset[int]
@@ -41,6 +42,7 @@ class Index:
     numbers: tuple[tuple[int, float, float], ...]
     references: tuple[tuple[int, str, str], ...]
     tokens: tuple[tuple[int, str], ...] = ()
+    contained: tuple[tuple[str, str, "Index"], ...] = ()
 
 
 ELSEWHERE = 0
@@ -64,7 +66,9 @@ def extract(
     known = {(type_, id_) for _, type_, id_ in rows.references}
     others = [a for a in _addresses(resource, base) if a not in known]
     rows.references += [(ELSEWHERE, type_, id_) for type_, id_ in others]
+    contained = resource.get("contained", ())
     return Index(
+        contained=tuple(_inner(inner, base) for inner in contained) if contained else (),
         keys=frozenset(rows.keys),
         strings=tuple(dict.fromkeys(rows.strings)),
         dates=tuple(dict.fromkeys(rows.dates)),
@@ -72,6 +76,15 @@ def extract(
         references=tuple(dict.fromkeys(rows.references)),
         tokens=tuple(rows.tokens.items()),
     )
+
+
+def _inner(resource: Mapping[str, Any], base: str) -> tuple[str, str, Index]:
+    """A resource that another contains. What it refers to is what its container refers to, which
+    has these rows already, but for its own parameters.
+    """
+    index = extract(resource, base=base)
+    own = tuple(row for row in index.references if row[0] != ELSEWHERE)
+    return resource["resourceType"], resource.get("id", ""), replace(index, references=own)
 
 
 def _addresses(resource: Mapping[str, Any], base: str) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,7 @@ Kind = Literal[
 
 TEXT, CONTENT = FULL_TEXT = "_text", "_content"  # searched by words
 GRAM = "gram"  # of a type: strings, letter by letter
+CONTAINED = "_contained"  # of a type: its resources inside others
 
 
 def _hash(text: str) -> int:

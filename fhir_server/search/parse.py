@@ -14,6 +14,7 @@ from fhir_server.search.criteria import Criteria, all_of, check_compared
 from fhir_server.search.filter import FILTER
 from fhir_server.search.filtered import filtered
 from fhir_server.search.includes import is_include, too_many, way
+from fhir_server.search.inside import check, is_wanted
 from fhir_server.search.query import (
     EVERYTHING,
     Criterion,
@@ -33,7 +34,7 @@ CURSOR = "_cursor"
 CHOICES = {
     "_total": ("none", "estimate", "accurate"),
     "_summary": ("true", "text", "data", "count", "false"),
-    "_contained": ("false",),
+    "_contained": ("true", "both", "false"),
     "_containedType": ("container", "contained"),
 }
 SILENT = (
@@ -61,23 +62,24 @@ def parse(
     max_page: int,
     strict: bool = False,
     offer: Offer = DEFINED,
+    inside: bool = False,
 ) -> Query:
     """Read the parameters of a search of `type_`, decoded, in the order of the request.
 
     `base`: this server's address. `now`: ms since 1970 UTC. `offer`: the parameters there are.
-    BadRequest with code `not-supported`
-    for a modifier, and when `strict` for a parameter, that is not done; `value` for a value that
-    cannot be read; `too-costly` for too much.
+    `inside`: whether contained resources can be searched here.
+    BadRequest with code `not-supported` for a modifier, and when `strict` for a parameter, that is
+    not done; `value` for a value that cannot be read; `too-costly` for too much.
     """
+    wanted = is_wanted(type_, pairs, offer, inside=inside)
+    offer = offer.defined() if wanted else offer
     reader = _Reader(type_, Asked(base, now, offer), max_page)
     for name, value in pairs:
         check_text(name + value)
         reader.take(name, value)
-    if strict and reader.ignored:
-        names = ", ".join(f"`{name[:100]}`" for name in reader.ignored)
-        raise BadRequest(f"not supported: {names}", code="not-supported")
-    if reader.ways and reader.choices.get("_summary") == "text":
-        raise BadRequest("`_summary=text` and includes exclude each other", code="invalid")
+    _check(reader, strict)
+    if wanted:
+        check(reader.parts, reader.used)
     count = reader.count if reader.count is not None else min(page_size, max_page)
     where = all_of(reader.parts) if reader.parts else EVERYTHING
     check_compared(compared(where))
@@ -93,7 +95,16 @@ def parse(
         used=tuple(reader.used),
         ignored=tuple(reader.ignored),
         ways=tuple(dict.fromkeys(reader.ways)),
+        contained=wanted,
     )
+
+
+def _check(reader: "_Reader", strict: bool) -> None:
+    if strict and reader.ignored:
+        names = ", ".join(f"`{name[:100]}`" for name in reader.ignored)
+        raise BadRequest(f"not supported: {names}", code="not-supported")
+    if reader.ways and reader.choices.get("_summary") == "text":
+        raise BadRequest("`_summary=text` and includes exclude each other", code="invalid")
 
 
 class _Reader:
@@ -160,9 +171,6 @@ class _Reader:
                     element.strip() for element in value.split(",") if element.strip()
                 ]
                 self.used.append((name, value))
-            case "_contained" if value in ("true", "both"):
-                text = f"`{value}` is not supported: contained resources are not searched"
-                raise BadRequest(f"`{name}` {text}", code="not-supported")
             case _ if value in CHOICES[name]:
                 self.choices[name] = value
                 self.use_last(name, value)

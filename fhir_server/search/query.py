@@ -196,6 +196,8 @@ class Query:
     `count`: matches per page, 0 for the total alone. `total`: "", none, estimate, accurate.
     `summary`: "", true, text, data, count, false. `cursor`: as the client sent it, unchecked.
     `within`: the compartment that is searched, as `Type/id`, or "".
+    `contained`: "true" when resources inside others are searched, "both" when also those that
+    stand by themselves, else "".
     `used`: names and values for `link[self]`, in the order of the request, without the cursor.
     `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect. `ways`: what is
     included with the matches.
@@ -213,6 +215,7 @@ class Query:
     ignored: tuple[str, ...]
     within: str = ""
     ways: tuple[Way, ...] = ()
+    contained: str = ""
 
     @property
     def path(self) -> str:

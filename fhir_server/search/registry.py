@@ -8,13 +8,13 @@ is what an index is made with, `Offer` what a search may use.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
 
 import msgspec
 
-from fhir_server.search.keys import FULL_TEXT, GRAM, number
+from fhir_server.search.keys import CONTAINED, FULL_TEXT, GRAM, number
 from fhir_server.search.parameters import Parameter, parameters
 from profiles.definitions import SearchParameter, r4
 
@@ -26,9 +26,9 @@ READING = {
     "token": 1, "date": 1, "string": 1, "reference": 3, "uri": 2, "number": 1, "quantity": 1,
     "composite": 2, "special": 1,
 }  # fmt: skip
-# What an index has beside the rows of parameters: words and letters, as `keys.number` calls them;
-# their names here count up too.
-BESIDE = {"words-1": FULL_TEXT, "letters-1": (GRAM,)}
+# What an index has beside the rows of parameters: words, letters and contained resources, as
+# `keys.number` calls them; their names here count up too.
+BESIDE = {"words-1": FULL_TEXT, "letters-1": (GRAM,), "contained-1": (CONTAINED,)}
 HL7 = "http://hl7.org/fhir/SearchParameter/"
 
 
@@ -86,6 +86,10 @@ class Offer:
         """Whether every index has the rows of this number, which the definitions have or `BESIDE`.
         """
         return number not in self.known.missing or number not in self.now().missing
+
+    def defined(self) -> "Offer":
+        """The same without the operator's, of which contained resources have no rows."""
+        return Offer(self.known, lambda: replace(self.now(), offered={}), guarded=self.guarded)
 
     def all(self, type_: str) -> Mapping[str, Parameter]:
         """All of a type by code."""

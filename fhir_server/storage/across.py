@@ -24,10 +24,13 @@ PLACE = "(CASE WHEN m.type = 'Patient' THEN 0 ELSE 1 END)"  # a Patient comes be
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Types of one nature and what is asked of them."""
+    """Types of one nature and what is asked of them, or of a resource of type `inside` that they
+    contain.
+    """
 
     types: tuple[str, ...]
     where: Criterion
+    inside: str = ""
 
 
 def by_nature(types: Iterable[str]) -> list[tuple[str, ...]]:
@@ -61,7 +64,9 @@ def find_across(
 
 
 def _statement(rows: Rows, parts: Sequence[Part], last: list[Any], count: int) -> str:
-    branches = " UNION ALL ".join(_branch(rows, part) for part in parts)
+    # What contains a match may be one itself.
+    union = " UNION " if any(part.inside for part in parts) else " UNION ALL "
+    branches = union.join(_branch(rows, part) for part in parts)
     with_ = rows.with_()
     if rows.confined:
         with_.append(f"entry AS MATERIALIZED ({rows.entry('Patient')})")
@@ -89,14 +94,19 @@ def _statement(rows: Rows, parts: Sequence[Part], last: list[Any], count: int) -
 
 def _branch(rows: Rows, part: Part) -> str:
     known = part.types == ("Patient",) and rows.confined and is_professional(rows.shape)
-    minimal = known and _asks_nothing(part.where)  # else it would tell what is hidden of him
+    # Else it would tell what is hidden of him.
+    minimal = known and not part.inside and _asks_nothing(part.where)
     seen = rows.visible("d", part.types[0], minimal=minimal)
-    asked = Compiler(rows).where(part.where, "d")
+    asked, plus = Compiler(rows).where(part.where, "c" if part.inside else "d"), ""
+    if part.inside:
+        contained = f"SELECT c.container FROM contained c WHERE c.type = '{part.inside}'"
+        asked = f"d.pk IN ({contained} AND {asked})"
+        plus = "" if rows.postgres else "+"  # SQLite goes from what is contained
     inside = ", ".join(f"'{type_}'" for type_ in part.types)
     rules = "''" if rows.confined else seen.rules
     return (
         f"SELECT d.pk, d.type, d.id, {seen.full} AS full_, {rules} AS rules FROM {seen.source}"
-        f" WHERE d.type IN ({inside}) AND NOT d.deleted AND {seen.where} AND {asked}"
+        f" WHERE {plus}d.type IN ({inside}) AND NOT d.deleted AND {seen.where} AND {asked}"
     )
 
 

@@ -6,14 +6,16 @@ L.1111-18 al.5, R.1111-36 CSP. Nothing here asks who wants it: `jobs` has found 
 from fhir_server.storage.engine import Session
 
 # Every table, and how what is a record's is found in it; `{pk}` and `{address}` stand for those of
-# its resources. The order is that of the statements: what leads to resources goes before them.
+# its resources, `{rows}` for the former and those of what they contain. The order is that of the
+# statements: what leads to resources goes before them.
 OF_A_RECORD = {
-    "string": "pk IN ({pk})",
-    "moment": "pk IN ({pk})",
-    "number": "pk IN ({pk})",
-    "reference": "pk IN ({pk})",
-    "token": "pk IN ({pk})",
-    "key": "pk IN ({pk})",  # SQLite alone
+    "string": "pk IN ({rows})",
+    "moment": "pk IN ({rows})",
+    "number": "pk IN ({rows})",
+    "reference": "pk IN ({rows})",
+    "token": "pk IN ({rows})",
+    "key": "pk IN ({rows})",  # SQLite alone
+    "contained": "container IN ({pk})",
     "history": "(type, id) IN ({address})",
     "trail": "id IN ({notes})",
     "relation": "record = :record",
@@ -26,6 +28,9 @@ ONLY_SQLITE = frozenset({"key"})
 
 PARTS = {
     "pk": "SELECT r.pk FROM resource r WHERE r.record = :record",
+    "rows": "SELECT r.pk FROM resource r WHERE r.record = :record UNION ALL"
+    " SELECT c.pk FROM resource r JOIN contained c ON c.container = r.pk"
+    " WHERE r.record = :record",
     "address": "SELECT r.type, r.id FROM resource r WHERE r.record = :record",
     # By the index of what is pending, and by those that have become AuditEvents.
     "notes": "SELECT t.id FROM trail t WHERE t.pending AND t.record = :record UNION ALL"
@@ -73,7 +78,8 @@ def _forget(session: Session, id_: str) -> None:
     """A note, and the AuditEvent that it may have become."""
     one = "SELECT r.pk FROM resource r WHERE r.type = 'AuditEvent' AND r.id = :id"
     for table, where in OF_A_RECORD.items():
-        if "{pk}" in where and not (session.database.postgres and table in ONLY_SQLITE):
-            session.run(f"DELETE FROM {table} WHERE {where.format(pk=one)}", {"id": id_})
+        # A trace contains no other resource.
+        if "{rows}" in where and not (session.database.postgres and table in ONLY_SQLITE):
+            session.run(f"DELETE FROM {table} WHERE {where.format(rows=one)}", {"id": id_})
     session.run("DELETE FROM resource WHERE type = 'AuditEvent' AND id = :id", {"id": id_})
     session.run("DELETE FROM trail WHERE id = :id", {"id": id_})

@@ -13,6 +13,14 @@ from fhir_server.storage import parameters
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.content import content_of
 from fhir_server.storage.engine import Session
+from fhir_server.storage.indexed import (
+    INDEX,
+    arrays,
+    index_parts,
+    put_contained,
+    put_rows,
+    take_contained,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,50 +102,18 @@ COLUMNS = (
     "kind",
 )
 _VALUES = ", ".join(f":{name}" for name in COLUMNS)
-_INDEX = {
-    "string": ("parameter", "value", "exact"),
-    "moment": ("parameter", "low", "high"),
-    "number": ("parameter", "low", "high"),
-    "reference": ("parameter", "target_type", "target_id"),
-    "token": ("parameter", "value"),
-}
-_ARRAY = {
-    "parameter": "bigint",
-    "value": "text",
-    "exact": "text",
-    "target_type": "text",
-    "target_id": "text",
-}
-
-
-def _array_type(table: str, column: str) -> str:
-    return _ARRAY.get(column, "bigint" if table == "moment" else "double precision")
-
-
-def _index_parts(new: str) -> Iterable[str]:
-    """PostgreSQL: one part of a WITH for each index table, fed by arrays."""
-    for table, columns in _INDEX.items():
-        arrays = ", ".join(
-            f"CAST(:{table}_{column} AS {_array_type(table, column)}[])" for column in columns
-        )
-        names = ", ".join(columns)
-        yield (
-            f"i_{table} AS (INSERT INTO {table} (pk, {names}) SELECT {new}.pk, v.* FROM {new}, "
-            f"unnest({arrays}) AS v({names}))"
-        )
-
-
 PG_INSERT = (
     f"WITH new AS (INSERT INTO resource ({', '.join(COLUMNS)}, keys) VALUES ({_VALUES}, "
     "CAST(:keys AS bigint[]))"
-    f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(_index_parts('new'))} SELECT "
+    f" ON CONFLICT (type, id) DO NOTHING RETURNING pk), {', '.join(index_parts('new'))} SELECT "
     f"pk, {parameters.GENERATION} FROM new"
 )
 # The parts of a WITH see what was there before it: none deletes what another inserts.
-_GONE = ", ".join(f"d_{table} AS (DELETE FROM {table} WHERE pk = :pk)" for table in _INDEX)
+_GONE = ", ".join(f"d_{table} AS (DELETE FROM {table} WHERE pk = :pk)" for table in INDEX)
 PG_INDEX = (
-    f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {_GONE}, {', '.join(_index_parts('new'))}"
-    f" SELECT pk, {parameters.GENERATION} FROM new"
+    f"WITH new AS (SELECT CAST(:pk AS bigint) AS pk), {_GONE}, {', '.join(index_parts('new'))},"
+    " gone AS (DELETE FROM contained WHERE container = :pk RETURNING pk)"
+    f" SELECT {parameters.GENERATION}, (SELECT count(*) FROM gone) FROM new"
 )
 LITE_INSERT = (
     f"INSERT INTO resource ({', '.join(COLUMNS)}) VALUES ({_VALUES})"
@@ -155,30 +131,12 @@ KEEP = (
 )
 
 
-def _index_columns(index: Index) -> dict[str, list[tuple[Any, ...]]]:
-    return {
-        "string": list(index.strings),
-        "moment": list(index.dates),
-        "number": list(index.numbers),
-        "reference": list(index.references),
-        "token": list(index.tokens),
-    }
-
-
-def _arrays(index: Index) -> dict[str, Any]:
-    params: dict[str, Any] = {"keys": list(index.keys)}
-    for table, rows in _index_columns(index).items():
-        for position, column in enumerate(_INDEX[table]):
-            params[f"{table}_{column}"] = [row[position] for row in rows]
-    return params
-
-
 def insert(session: Session, new: New, index: Index, *, base: str) -> int | None:
     """Store the first version; its row number, or None when the address is taken. `base`: this
     server's address.
     """
     if session.database.postgres:
-        found = session.rows(PG_INSERT, new.columns() | _arrays(index))
+        found = session.rows(PG_INSERT, new.columns() | arrays(index))
         if not found:
             return None
         pk, generation = found[0]
@@ -188,6 +146,7 @@ def insert(session: Session, new: New, index: Index, *, base: str) -> int | None
             return None
         pk = found[0][0]
         generation = _lite_index(session, pk, index)
+    put_contained(session, int(pk), index)
     _check_generation(session, pk, new, generation, base)
     return int(pk)
 
@@ -237,25 +196,22 @@ def _put_again(session: Session, pk: int, index: Index) -> int:
     they are of.
     """
     if session.database.postgres:
-        arrays = {name: value for name, value in _arrays(index).items() if name != "keys"}
-        return int(session.rows(PG_INDEX, {"pk": pk} | arrays)[0][1])
-    for table in (*_INDEX, "key"):
-        session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
-    return _lite_index(session, pk, index)
+        values = {name: value for name, value in arrays(index).items() if name != "keys"}
+        generation, contained = session.rows(PG_INDEX, {"pk": pk} | values)[0]
+    else:
+        for table in (*INDEX, "key"):
+            session.run(f"DELETE FROM {table} WHERE pk = :pk", {"pk": pk})
+        contained = session.run("DELETE FROM contained WHERE container = :pk", {"pk": pk})
+        generation = _lite_index(session, pk, index)
+    if contained:
+        take_contained(session, pk)
+    put_contained(session, pk, index)
+    return int(generation)
 
 
 def _lite_index(session: Session, pk: int, index: Index) -> int:
     """The rows of the index; the generation they are of."""
-    session.many(
-        "INSERT INTO key (hash, pk) VALUES (:hash, :pk)",
-        [{"hash": h, "pk": pk} for h in index.keys],
-    )
-    for table, rows in _index_columns(index).items():
-        if rows:
-            columns = _INDEX[table]
-            names = ", ".join(f":{column}" for column in columns)
-            text = f"INSERT INTO {table} (pk, {', '.join(columns)}) VALUES (:pk, {names})"
-            session.many(text, [dict(zip(columns, row, strict=True)) | {"pk": pk} for row in rows])
+    put_rows(session, pk, index)
     return int(session.rows(f"SELECT {parameters.GENERATION}", {})[0][0])
 
 

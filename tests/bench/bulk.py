@@ -16,11 +16,12 @@ from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import labels
 from fhir_server.policy.relation import Relation
 from fhir_server.policy.relations import identifier_text, relations_of
-from fhir_server.search.extract import extract
+from fhir_server.search.extract import Index, extract
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.content import birth
 from fhir_server.storage.engine import Database
-from fhir_server.storage.write import _INDEX, COLUMNS, Facts, New, _index_columns
+from fhir_server.storage.indexed import INDEX, SHARE, index_columns
+from fhir_server.storage.write import COLUMNS, Facts, New
 from tests.bench import corpus
 from tests.house import BASE, PS
 
@@ -105,9 +106,20 @@ class _Maker:
         else:
             self.rows["key"] += [(hash_, self.pk) for hash_ in index.keys]
         self.rows["resource"].append(row)
-        for table, found in _index_columns(index).items():
+        for table, found in index_columns(index).items():
             self.rows[table] += [(self.pk, *each) for each in found]
+        self._contain(index)
         return owners
+
+    def _contain(self, index: Index) -> None:
+        for number, (type_, id_, inner) in enumerate(index.contained):
+            pk = -(self.pk * SHARE + number)
+            keys = [list(inner.keys)] if self.postgres else []
+            self.rows["contained"].append((pk, self.pk, type_, id_, *keys))
+            if not self.postgres:
+                self.rows["key"] += [(hash_, pk) for hash_ in inner.keys]
+            for table, found in index_columns(inner).items():
+                self.rows[table] += [(pk, *each) for each in found]
 
     def _new(self, resource: corpus.Resource, record: int, facts: Facts) -> New:
         updated = NOW - 400 * DAY + self.pk * 10  # each its own, in the order of the load
@@ -135,9 +147,10 @@ def _who(reference: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _columns(table: str, postgres: bool) -> tuple[str, ...]:
     known = {"record": RECORD, "relation": RELATION, "key": ("hash", "pk")}
-    if table == "resource":
-        return ("pk", *COLUMNS, *(("keys",) if postgres else ()))
-    return known.get(table) or ("pk", *_INDEX[table])
+    if table in ("resource", "contained"):
+        columns = COLUMNS if table == "resource" else ("container", "type", "id")
+        return ("pk", *columns, *(("keys",) if postgres else ()))
+    return known.get(table) or ("pk", *INDEX[table])
 
 
 def _copy(connection: "psycopg.Connection[Any]", rows: Rows) -> None:

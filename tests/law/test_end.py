@@ -91,8 +91,11 @@ def test_R022_no_row_is_left_that_leads_to_nothing(record: Record) -> None:
             continue
         column = "number" if table == "record" else "record"
         his = f"{column} = {number}"
-        if "pk IN" in where:
-            his = "pk NOT IN (SELECT pk FROM resource)"
+        if "{rows}" in where:
+            all_rows = "SELECT pk FROM resource UNION ALL SELECT pk FROM contained"
+            his = f"pk NOT IN ({all_rows})"
+        if table == "contained":
+            his = "container NOT IN (SELECT pk FROM resource)"
         assert session.rows(f"SELECT count(*) FROM {table} WHERE {his}", {})[0][0] == 0, table
 
 

@@ -24,6 +24,7 @@ BROUGHT = {
 TABLES = {
     "0003": {"due": {"due_at", "due_record"}, "lease": set[str]()},
     "0004": {"parameter": set[str](), "indexing": set[str]()},
+    "0006": {"contained": {"contained_container", "contained_type"}},
 }
 COLUMNS = ("superseded", "kind")  # of 0005
 

@@ -73,6 +73,8 @@ def hidden_from(house: Still, who: Person, script: Script) -> frozenset[str]:
 def questions_of(who: Person, script: Script, hidden: frozenset[str]) -> list[Question]:
     """A professional's own log too; in a whole log there is more to read in the whole world."""
     asked = list(questions(script, hidden))
+    if who is CNAM:  # who may read what he does not see is for him to ask (R.1111-43)
+        asked = [question for question in asked if "/$explain-access" not in question[1]]
     if who.actor == "professional" and who is not PAUL:
         asked += [("GET", path, None, {}) for path in OWN_LOG]
     return asked

@@ -46,7 +46,8 @@ _given: list[str] = []
 
 def new_ins() -> str:
     """An INS with a valid key that no other test of this run has."""
-    number = f"1850475125{len(_given):03}"
+    thousands, rest = divmod(len(_given), 1000)
+    number = f"1850475{125 + thousands:03}{rest:03}"
     _given.append(number)
     return number + ins_key(number)
 

@@ -19,7 +19,7 @@ from fhir_server.fhir.outcome import (
     PreconditionFailed,
     TooLarge,
 )
-from fhir_server.fhir.reference import pointed
+from fhir_server.fhir.reference import DOCUMENTS, pointed
 from fhir_server.interactions import conditional
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
@@ -158,7 +158,7 @@ class Transaction(Desk):
                 self.stored.created.add((entry.type_, entry.id_))
         writes = [entry for entry in planned if entry.method in ORDER]
         self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
-        self._write(sorted((one for one in writes if ORDER[one.method] > 0), key=_order), planned)
+        self._write(sorted((one for one in writes if ORDER[one.method] > 0), key=_ends), planned)
         self._do([entry for entry in planned if entry.method not in ORDER], planned)
         for entry in planned:
             if entry.method == "DELETE" and entry.id_:
@@ -297,3 +297,8 @@ def _order(entry: Planned) -> tuple[int, str, int]:
     """By address, so that two transactions wait for each other's rows in one order."""
     address = entry.address if entry.method in ("PUT", "PATCH", "DELETE") else ""
     return ORDER.get(entry.method, 9), address, entry.place
+
+
+def _ends(entry: Planned) -> bool:
+    """Whether it may end a document, which its successor has to find as it was."""
+    return entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)

@@ -198,7 +198,8 @@ def test_r055_assistance_alone_gives_nothing_and_with_consent_reading(record: Re
     related = relative(record, who, "assistance")
     assert record.find(who).status == 403
     by_reference: dict[str, Any] = {
-        "role": {"text": "IRCP"}, "reference": {"reference": f"RelatedPerson/{related}"}
+        "role": {"coding": [{"code": "IRCP"}]},
+        "reference": {"reference": f"RelatedPerson/{related}"},
     }
     stored(record.consent(record.holder, "dmp-pro-access", actor=[by_reference]))
     assert record.sees(who, id_) and record.rules(who) == {"R055", "no-rule-permits"}

@@ -21,6 +21,7 @@ REGEX = "http://hl7.org/fhir/StructureDefinition/regex"
 PROFILE = "http://hl7.org/fhir/StructureDefinition/"
 # Only in HL7's own tooling, of no use to a server: their search parameters and compartments are
 # examples.
+HL7_SYSTEMS = ("http://hl7.org/", "http://terminology.hl7.org/")
 EXAMPLES = {"http://hl7.org/fhir/CompartmentDefinition/example"}
 
 Json = dict[str, Any]
@@ -235,9 +236,16 @@ def required_codes(tables: Json, codes: Codes) -> Json:
 
 
 def other_codes(required: Json, codes: Codes) -> Json:
-    """The same of all other value sets that can be enumerated."""
+    """The same of all other value sets that can be enumerated and hold codes of HL7 alone: those of
+    SNOMED CT, LOINC and others are not ours to hand on.
+    """
     expanded = {url: codes.expand(url) for url in sorted(codes.sets.keys() - required.keys())}
-    return {url: by_system(found) for url, found in expanded.items() if found}
+    of_hl7 = {url: found for url, found in expanded.items() if found and is_of_hl7(found)}
+    return {url: by_system(found) for url, found in of_hl7.items()}
+
+
+def is_of_hl7(codes: set[tuple[str, str]]) -> bool:
+    return all(system.startswith(HL7_SYSTEMS) for system, _ in codes)
 
 
 def by_system(codes: set[tuple[str, str]]) -> dict[str, list[str]]:

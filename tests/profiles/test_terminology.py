@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from profiles.compile import Codes, by_system
+from profiles.compile import Codes, by_system, is_of_hl7
 from profiles.definitions import r4
 from profiles.terminology import codes_of, family
 from tests.corpus import CORPUS, corpus_files, needs_corpus
@@ -42,13 +42,19 @@ def test_a_value_set_lists_its_codes() -> None:
     assert codes_of(required) == r4().codes[required]
 
 
+def test_no_codes_of_others_are_handed_on() -> None:
+    assert codes_of("http://hl7.org/fhir/ValueSet/animal-breeds") is None  # SNOMED CT
+    assert codes_of("http://hl7.org/fhir/ValueSet/c80-doc-typecodes") is None  # LOINC
+
+
 @needs_corpus
 def test_value_sets_are_listed_as_r4_defines_them() -> None:
     assert CORPUS is not None
     codes = Codes(CORPUS / "r4" / "definitions")
     for url in sorted(codes.sets):
         expanded, listed = codes.expand(url), codes_of(url) or {}
-        expected = by_system(expanded) if expanded else {}
+        shown = expanded and (url in r4().codes or is_of_hl7(expanded))
+        expected = by_system(expanded) if expanded and shown else {}
         assert {system: list(found) for system, found in listed.items()} == expected, url
 
 

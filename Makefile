@@ -5,9 +5,11 @@ PYTHON ?= python3
 PATIENTS ?= 1000 8000
 BIN := .venv/bin
 FILES := fhir_server mappings profiles tests
+# Every package that pip installs, the builder's own too, has the version that constraints.txt says.
+INSTALL := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo test lint bench lock
 .DELETE_ON_ERROR:
 
 help: ## say what each command does
@@ -28,13 +30,19 @@ bench: .venv/.tested ## requests per second; searches with PATIENTS="1000 8000" 
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m tests.bench.served --patients $(PATIENTS)
 
+lock: ## write constraints.txt anew: the newest versions that setup.cfg's ranges allow
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check --upgrade setuptools '.[test]'
+	build/lock/bin/pip freeze --all --exclude fhir-server --exclude pip > constraints.txt
+	rm -rf build/lock
+
 # A stamp is older than setup.cfg when the dependencies may have changed.
-.venv/.installed: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+.venv/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable .
 	@touch $@
 
-.venv/.tested: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+.venv/.tested: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[test]'
 	@touch .venv/.installed $@
 
 $(BIN)/python:

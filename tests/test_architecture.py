@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 ROOTS = ("fhir_server", "mappings", "profiles")
-LONGEST_FILE, LONGEST_FUNCTION = 350, 45  # lines
+LONGEST_FILE, LONGEST_FUNCTION = 500, 45  # lines
 
 PURE = (
     "profiles/", "mappings/", "fhir_server/audit/", "fhir_server/fhir/", "fhir_server/policy/",

@@ -7,6 +7,7 @@ A number with a point or an exponent is an `Exact`: a Decimal that remembers how
 name would hide the standard one.)
 """
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,8 @@ from fhir_server.fhir.outcome import BadRequest
 
 FIRST = ("resourceType", "id", "meta")
 _SPACES = ((b" ", b" :"), (b"\n", b"\n:"), (b"\t", b"\t:"), (b"\r", b"\r:"))
-_PLACE = re.compile(r"(.*) \(byte (\d+)\)", re.ASCII)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Exact(Decimal):
@@ -80,7 +82,7 @@ def _decode(data: bytes) -> Any:
     except msgspec.ValidationError as error:
         raise BadRequest("a number is too long", code="structure") from error
     except msgspec.DecodeError as error:
-        raise BadRequest(_why(data, str(error)), code="structure") from error
+        raise BadRequest(_why(data), code="structure") from error
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8", code="structure") from error
     except InvalidOperation as error:
@@ -89,20 +91,40 @@ def _decode(data: bytes) -> Any:
         raise BadRequest("the body is nested too deep", code="structure") from error
 
 
-def _why(data: bytes, message: str) -> str:
-    """What msgspec says, with line and column instead of its byte offset."""
+def _why(data: bytes) -> str:
+    """What is wrong with a text that is no JSON, in our own words, with line and column."""
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         return "the body starts with a byte order mark"
-    place = _PLACE.fullmatch(message)
-    if place is None:
-        if "truncated" in message:
-            message = "it ends too early, or in half a surrogate pair"
-        return f"the body is not JSON: {message[:100]}"
-    offset = int(place[2])
-    line = data.count(b"\n", 0, offset) + 1
-    column = offset - (data.rfind(b"\n", 0, offset) + 1) + 1
-    fault = place[1].removeprefix("JSON is malformed: ")
-    return f"the body is not JSON: {fault} at {line}:{column} (byte {offset})"
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return "the body is not UTF-8"
+    fault = _fault(text)
+    return f"the body is not JSON: {fault}" if fault else "the body is not JSON"
+
+
+def _fault(text: str) -> str:
+    """Where the standard library stops; "" for what it takes, as a lone surrogate is no more."""
+    try:
+        json.loads(text, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()) or _open_string(text, error):
+            return "it ends too early"
+        return f"`{text[error.pos]}` does not belong at {error.lineno}:{error.colno}"
+    except ValueError as error:
+        return str(error)
+    except RecursionError:
+        return "it is nested too deep"
+    return "it has half of a surrogate pair" if _SURROGATE.search(text) else ""
+
+
+def _open_string(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether the string that begins where the reader stopped has no end."""
+    return text[error.pos] == '"' and not _STRING.match(text, error.pos)
+
+
+def _constant(name: str) -> None:
+    raise ValueError(f"`{name}` is no number of JSON")
 
 
 def _count_keys(roots: list[dict[str, Any]], max_depth: int) -> int:

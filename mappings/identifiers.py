@@ -180,3 +180,59 @@ def from_identifier(identifier: Mapping[str, Any]) -> InstanceIdentifier | None:
         return InstanceIdentifier(root, extension) if root else None
     root = urn_to_root(system)
     return InstanceIdentifier(root, value) if root and value else None
+
+
+# What is the same identifier.
+
+_RPPS = re.compile(r"https?://rpps\.esante\.gouv\.fr/?")
+_DIRECTORIES = {
+    re.compile(r"https?://finess\.esante\.gouv\.fr/?"): "1",
+    re.compile(r"https?://rppsrang\.esante\.gouv\.fr/?"): "4",
+}
+_URN = re.compile(r"urn:(oid|uuid):(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def normal_uri(text: str) -> str:
+    """The one spelling of a global identifier: `urn:oid:1.2.3` for `URN:OID:1.2.3` and `1.2.3`,
+    `urn:uuid:…` in small letters for a UUID in any case, in braces or alone. What follows `^` (the
+    extension of an XDS uniqueId) stays; any other text is given back as it is.
+    """
+    scheme = _URN.fullmatch(text)
+    root, mark, extension = (scheme[2] if scheme else text).partition("^")
+    bare = root[1:-1] if root[:1] == "{" and root[-1:] == "}" else root
+    if _UUID.fullmatch(bare):
+        return f"urn:uuid:{bare.lower()}{mark}{extension}"
+    if _OID.fullmatch(root) and not (scheme and scheme[1].lower() == "uuid"):
+        return f"urn:oid:{root}{mark}{extension}"
+    return f"urn:{scheme[1].lower()}:{scheme[2]}" if scheme else text
+
+
+def normal_spelling(system: str, value: str) -> tuple[str, str]:
+    """System and value of an identifier, each OID and UUID in its one spelling (`normal_uri`); a
+    value is one under `urn:ietf:rfc:3986`, and without a system where it says that it is a URN.
+    """
+    if system.lower() == URN_SYSTEM:
+        return URN_SYSTEM, normal_uri(value)
+    if not system:
+        return "", normal_uri(value) if _URN.fullmatch(value) else value
+    return normal_uri(system), value
+
+
+def normal(system: str, value: str) -> tuple[str, str]:
+    """The one form of an identifier: two are the same when their normal forms are equal.
+
+    Beyond `normal_spelling`: a URN needs no system, `urn:oid:R^E` is the value E of the system
+    `urn:oid:R` (HL7 v3 II), an RPPS number is a PS_IdNat (`8` before it), FINESS and RPPS-rang
+    numbers by the directory's URL are a Struct_IdNat (`1`, `4`).
+    """
+    system, value = normal_spelling(system, value)
+    if system in ("", URN_SYSTEM) and _URN.match(value):
+        root, mark, extension = value.partition("^")
+        return normal(root, extension) if mark else (URN_SYSTEM, value)
+    professional = f"urn:oid:{PROFESSIONAL_ROOT}"
+    if _RPPS.fullmatch(system) or (system == professional and re.fullmatch(r"[0-9]{11}", value)):
+        return professional, value if re.fullmatch(r"8[0-9]{11}", value) else f"8{value}"
+    for url, prefix in _DIRECTORIES.items():
+        if url.fullmatch(system):
+            return f"urn:oid:{STRUCTURE_ROOT}", f"{prefix}{value}"
+    return system, value

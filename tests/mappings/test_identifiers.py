@@ -13,6 +13,7 @@ from mappings.identifiers import (
     is_rpps,
     is_siren,
     is_siret,
+    normal,
     passes_luhn,
     professional_kind,
     structure_kind,
@@ -176,3 +177,73 @@ def test_a_document_id_as_a_urn(root: str, extension: str, urn: str) -> None:
 def test_an_identifier_that_hl7_v3_cannot_say() -> None:
     assert from_identifier({"system": "https://rpps.esante.gouv.fr", "value": "1"}) is None
     assert from_identifier({"value": "1"}) is None
+
+
+PROFESSIONAL, STRUCTURE = "urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"
+URN = "urn:ietf:rfc:3986"
+SAME = {
+    "an OID": [
+        (URN, "urn:oid:1.2.3"),
+        (URN, "URN:OID:1.2.3"),
+        (URN, "1.2.3"),
+        ("URN:IETF:RFC:3986", "Urn:Oid:1.2.3"),
+        ("", "urn:oid:1.2.3"),
+    ],
+    "a UUID": [
+        (URN, f"urn:uuid:{UUID}"),
+        (URN, f"URN:UUID:{UUID.upper()}"),
+        (URN, UUID),
+        (URN, "{" + UUID.upper() + "}"),
+        (URN, "urn:uuid:{" + UUID + "}"),
+        ("", f"urn:uuid:{UUID.upper()}"),
+    ],
+    "an OID with an extension": [
+        (URN, "urn:oid:1.2.3^A b"),
+        (URN, "1.2.3^A b"),
+        ("", "URN:OID:1.2.3^A b"),
+        ("urn:oid:1.2.3", "A b"),
+        ("URN:OID:1.2.3", "A b"),
+        ("1.2.3", "A b"),
+    ],
+    "a professional": [
+        (PROFESSIONAL, "899700218896"),
+        (PROFESSIONAL, "99700218896"),
+        ("1.2.250.1.71.4.2.1", "899700218896"),
+        ("URN:OID:1.2.250.1.71.4.2.1", "99700218896"),
+        ("https://rpps.esante.gouv.fr", "99700218896"),
+        ("http://rpps.esante.gouv.fr/", "899700218896"),
+    ],
+    "an establishment": [
+        (STRUCTURE, "1750100125"),
+        ("https://finess.esante.gouv.fr", "750100125"),
+    ],
+}
+DIFFERENT = [
+    (URN, "urn:oid:1.2.4"),
+    (URN, "urn:oid:1.2.3^a b"),
+    ("urn:x", "1.2.3"),
+    ("urn:x", "URN:OID:1.2.3"),
+    ("", "1.2.3"),
+    (URN, "https://a.example/1"),
+    (URN, "HTTPS://a.example/1"),
+    (URN, "urn:uuid:1.2.3"),
+    (URN, "urn:oid:" + UUID[:-1]),
+    (PROFESSIONAL, "899700218897"),
+    (PROFESSIONAL, "3750100125/1453"),
+    ("urn:x", "{" + UUID + "}"),
+]
+
+
+@pytest.mark.parametrize("spellings", SAME.values(), ids=list(SAME))
+def test_an_identifier_has_one_form_however_it_is_spelled(spellings: list[tuple[str, str]]) -> None:
+    assert len({normal(*spelling) for spelling in spellings}) == 1
+
+
+def test_other_identifiers_stay_others() -> None:
+    every = [spellings[0] for spellings in SAME.values()] + DIFFERENT
+    assert len({normal(*one) for one in every}) == len(every)
+
+
+@given(st.text(), st.text())
+def test_the_form_of_an_identifier_is_its_own(system: str, value: str) -> None:
+    assert normal(*normal(system, value)) == normal(system, value)

@@ -16,6 +16,7 @@ from fhir_server.search.query import AnyOf, Criterion, HasKey, Nothing
 from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import uri
+from mappings.identifiers import normal_spelling, normal_uri
 from profiles.definitions import r4
 
 MANY = 8
@@ -73,7 +74,7 @@ def _read_canonical(parameter: Parameter, text: str, rows: Rows) -> None:
 
 
 def _read_identifier(number: int, identifier: Any, rows: Rows) -> None:
-    system, value = identifier.get("system", ""), identifier.get("value", "")
+    system, value = normal_spelling(identifier.get("system", ""), identifier.get("value", ""))
     if system:
         rows.keys.add(key(number, "identifier-system", system))
     if value:
@@ -86,7 +87,7 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked
     token. `:below` is for canonicals alone: R4's other hierarchies are not walked here.
     """
     if modifier == "identifier":
-        return HasKey(tuple(_identifier_key(parameter, value) for value in values))
+        return HasKey(tuple(k for value in values for k in _identifier_keys(parameter, value)))
     if modifier == "below" and parameter.canonical:
         texts = [plain(value) for value in values]
         inside = uri.below(parameter, texts)
@@ -125,15 +126,18 @@ def _keys(parameter: Parameter, type_: str, text: str, asked: Asked) -> Iterator
             yield key(number, "reference", text)
 
 
-def _identifier_key(parameter: Parameter, value: str) -> int:
+def _identifier_keys(parameter: Parameter, value: str) -> Iterator[int]:
+    number = parameter.number
     match [plain(part) for part in split(value, "|")]:
         case [code]:
-            return key(parameter.number, "identifier", code)
+            for one in dict.fromkeys((code, normal_uri(code))):
+                yield key(number, "identifier", one)
         case [system, ""] if system:
-            return key(parameter.number, "identifier-system", system)
+            yield key(number, "identifier-system", normal_spelling(system, "")[0])
         case [system, code] if code:
-            return key(parameter.number, "identifier-coding", system, code)
-    refuse_value(parameter.code, value)
+            yield key(number, "identifier-coding", *normal_spelling(system, code))
+        case _:
+            refuse_value(parameter.code, value)
 
 
 def _parsed(text: str, base: str) -> Reference | None:

@@ -4,6 +4,10 @@ https://hl7.org/fhir/R4/search.html#token
 
 An element of type code has no system of its own: its binding implies one. Where that is known the
 index has one key, of system and code, and every way to ask for the code becomes that key.
+
+OIDs and UUIDs of identifiers are indexed in one spelling and found by all
+(`mappings.identifiers.normal_spelling`); what is asked for may be no identifier, so that it is
+looked up as it is written too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +21,7 @@ from fhir_server.search.query import Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import CUT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types.string import normalise
+from mappings.identifiers import normal_spelling, normal_uri
 from profiles.terminology import codes_of, family
 
 Coding = tuple[str, str]  # system and code, each "" where there is none
@@ -55,7 +60,7 @@ def codings(type_: str, value: Any) -> list[Coding]:
         case "CodeableConcept":
             return [(c.get("system", ""), c.get("code", "")) for c in value.get("coding", ())]
         case "Identifier":
-            return [(value.get("system", ""), value.get("value", ""))]
+            return [normal_spelling(value.get("system", ""), value.get("value", ""))]
         case "ContactPoint":
             return [(value.get("use", ""), value.get("value", ""))]
         case "boolean":
@@ -93,7 +98,8 @@ def _worded(text: str) -> tuple[str, str]:
 def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
     if "type" in identifier and "value" in identifier:
         for system, code in codings("CodeableConcept", identifier["type"]):
-            rows.keys.add(key(number, "of-type", system, code, identifier["value"]))
+            value = codings("Identifier", identifier)[0][1]
+            rows.keys.add(key(number, "of-type", system, code, value))
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
@@ -104,7 +110,8 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
     """
     match modifier:
         case "of-type":
-            return HasKey(tuple(_key_of_type(parameter, value) for value in values))
+            keys = (one for value in values for one in _keys_of_type(parameter, value))
+            return HasKey(tuple(keys))
         case "text" if not parameter.code.startswith(COMBINED):
             return _worded_so(parameter, values)
         case "in" | "not-in":
@@ -164,21 +171,26 @@ def _keys(parameter: Parameter, value: str) -> Iterator[int]:
         case [code] | ["", code] if code in systems:
             yield key(number, "coding", systems[code], code)
         case [code]:
-            yield key(number, "code", code)
+            for one in dict.fromkeys((code, normal_uri(code))):  # an identifier may be meant
+                yield key(number, "code", one)
         case [system, ""] if system in systems.values():
             for code in systems:
                 if systems[code] == system:
                     yield key(number, "coding", system, code)
         case [system, ""] if system:
-            yield key(number, "system", system)
+            for one in dict.fromkeys((system, normal_spelling(system, "")[0])):
+                yield key(number, "system", one)
         case [system, code] if code:
-            yield key(number, "coding", system, code)
+            for pair in dict.fromkeys(((system, code), normal_spelling(system, code))):
+                yield key(number, "coding", *pair)
         case _:
             refuse_value(parameter.code, value)
 
 
-def _key_of_type(parameter: Parameter, value: str) -> int:
+def _keys_of_type(parameter: Parameter, value: str) -> Iterator[int]:
     match [plain(part) for part in split(value, "|")]:
         case [system, code, identifier] if system and code and identifier:
-            return key(parameter.number, "of-type", system, code, identifier)
-    refuse_value(parameter.code, value)
+            for one in dict.fromkeys((identifier, normal_uri(identifier))):
+                yield key(parameter.number, "of-type", system, code, one)
+        case _:
+            refuse_value(parameter.code, value)

@@ -204,3 +204,32 @@ def test_the_least_code_is_kept_for_sorting() -> None:
     index = extract(DOCUMENT, base=BASE)
     numbers = {code: parameters("DocumentReference")[code].number for code in ("type", "status")}
     assert dict(index.tokens) == {numbers["type"]: "34133-9", numbers["status"]: "current"}
+
+
+UNIQUE = "urn:ietf:rfc:3986"
+OID, UUID = "urn:oid:1.2.3", "urn:uuid:2ce71a5b-fd99-4958-ade4-ca39e86625ed"
+OF_OID = [OID, "URN:OID:1.2.3", "1.2.3"]
+OF_UUID = [UUID, UUID.upper(), UUID[9:], "{" + UUID[9:].upper() + "}"]
+
+
+@pytest.mark.parametrize("stored", OF_OID + OF_UUID)
+@pytest.mark.parametrize("asked", OF_OID + OF_UUID)
+def test_an_identifier_is_found_in_every_spelling(stored: str, asked: str) -> None:
+    document = {
+        "resourceType": "DocumentReference",
+        "masterIdentifier": {"system": UNIQUE, "value": stored},
+        "context": {"related": [{"identifier": {"system": UNIQUE, "value": stored}}]},
+    }
+    same = (stored in OF_OID) == (asked in OF_OID)
+    assert finds(f"DocumentReference?identifier={UNIQUE}|{asked}", document) is same
+    assert finds(f"DocumentReference?identifier={asked}", document) is same
+    assert finds(f"DocumentReference?related:identifier={UNIQUE}|{asked}", document) is same
+    assert finds(f"DocumentReference?related:identifier={asked}", document) is same
+
+
+@pytest.mark.parametrize("stored", ["urn:oid:1.2.3", "URN:OID:1.2.3", "1.2.3"])
+@pytest.mark.parametrize("asked", ["urn:oid:1.2.3", "URN:OID:1.2.3", "1.2.3"])
+def test_the_system_of_an_identifier_is_found_in_every_spelling(stored: str, asked: str) -> None:
+    patient = {"resourceType": "Patient", "identifier": [{"system": stored, "value": "7"}]}
+    assert finds(f"Patient?identifier={asked}|7", patient)
+    assert finds(f"Patient?identifier={asked}|", patient)

@@ -26,6 +26,7 @@ from fhir_server.fhir.outcome import (
 from fhir_server.interactions import search
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations import operate
+from fhir_server.interactions.own_documents import by_identifier
 from fhir_server.interactions.perform import IN_ONE_STATEMENT, perform
 from fhir_server.interactions.routes import Route, allowed, consulted, consults, letter_of, match
 from fhir_server.policy.admission import admission
@@ -191,24 +192,10 @@ def _scope_of(subject: Subject, rules: RuleSet, asks: str) -> Scope:
 
 
 def _by_identifier(call: Call, route: Route) -> bool:
-    """Whether documents are asked for by their identifier alone (TD3.1b), or one is changed that
-    was found so.
-    """
-    if route.type_ != "DocumentReference" or route.interaction not in (
-        "search-type",
-        "conditional-patch",
-    ):
+    """Whether documents are asked for by their identifier (TD3.1b)."""
+    if route.interaction not in ("search-type", "conditional-patch", "conditional-delete"):
         return False
-    names = {name for name, _ in search.parameters(call)}
-    return "identifier" in names and names <= {
-        "identifier",
-        "status",
-        "_format",
-        "_pretty",
-        "_count",
-        "_summary",
-        "_elements",
-    }
+    return by_identifier(route.type_, (name for name, _ in search.parameters(call)))
 
 
 def _admit(visit: Visit, call: Call, route: Route) -> None:

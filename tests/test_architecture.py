@@ -62,8 +62,8 @@ METHODS = {
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (
-        "check_age", "create", "create_about", "create_bytes", "decision", "delete", "permit",
-        "revive", "standing", "update",
+        "check_age", "create", "create_about", "create_bytes", "decision", "delete", "may",
+        "permit", "revive", "standing", "update",
     ),
     # What it tells is of definitions, which are shared.
     "of definitions": ("reindex",),
@@ -71,7 +71,7 @@ METHODS = {
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
         "chooses_ids", "facts_of", "is_attending", "is_told", "lock", "name_subject", "is_holder",
-        "record_of_holder", "row_facts", "savepoint",
+        "record_of_holder", "row_facts", "savepoint", "text_of",
     ),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ the caller's token must cover: the answer tells whether it is met.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,10 +24,11 @@ from fhir_server.fhir.outcome import (
 )
 from fhir_server.fhir.reference import Conditional, elements, parse, pointed
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.own_documents import by_identifier
 from fhir_server.interactions.search import named, parameters, read_query
-from fhir_server.search.named import is_name
 from fhir_server.search.parse import SILENT
 from fhir_server.search.query import EVERYTHING, Query
+from fhir_server.search.terms import split
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.place import subject_by_ins
 from fhir_server.storage.rows import Named
@@ -38,11 +40,14 @@ Resource = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A search that stands for the one resource it finds; `text` as the client wrote it."""
+    """A search that stands for the one resource it finds; `text` as the client wrote it. `own`: by
+    the identifier of documents, among which are one's own without a right to read (TD3.1b).
+    """
 
     text: str
     query: Query
     named: Named
+    own: bool = False
 
     @property
     def name(self) -> str:
@@ -69,13 +74,15 @@ def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
         )
     # What is found, whatever page or order was asked for.
     query = replace(query, count=1, cursor="", sort=(), ways=(), summary="", total="")
-    return Condition(text, query, named(pairs, type_, context))
+    own = by_identifier(type_, (name for name, _ in pairs))
+    return Condition(text, query, named(pairs, type_, context), own)
 
 
 def _is_name(pairs: list[tuple[str, str]]) -> bool:
     """Whether it names a resource by id or business identifier, as an address would."""
-    asked = [pair for pair in pairs if pair[0] not in SILENT]
-    return bool(asked) and all(is_name(*pair) for pair in asked)
+    values = [value for name, value in pairs if name in ("_id", "identifier")]
+    named = bool(values) and all(name in ("_id", "identifier", *SILENT) for name, _ in pairs)
+    return named and not any(part.endswith("|") for value in values for part in split(value, ","))
 
 
 def hold(conditions: Iterable[Condition], stored: Writing) -> None:
@@ -88,7 +95,8 @@ def hold(conditions: Iterable[Condition], stored: Writing) -> None:
 
 def one(condition: Condition, stored: Writing) -> Version | None:
     """The resource that meets it, None when there is none; PreconditionFailed for several."""
-    found = stored.search(condition.query, condition.named)
+    with stored.asking("identifier") if condition.own else nullcontext():
+        found = stored.search(condition.query, condition.named)
     if found.total > 1:
         raise PreconditionFailed(
             f"{found.total} resources meet `{condition.text[:100]}`", code="multiple-matches"

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Mapping
 from urllib.parse import unquote
 
@@ -45,6 +45,8 @@ class Desk:
             raise TooLarge("the answers of this Bundle are too large together", code="too-costly")
         call = self.call_of(entry)
         route = match(call)
+        if entry.condition and route.interaction == "patch":  # its meaning may differ
+            route = replace(route, interaction="conditional-patch")
         self.admit(call, route)
         if route.interaction not in self.performs:
             raise BadRequest(f"`{entry.url[:100]}` cannot be an entry", code="not-supported")

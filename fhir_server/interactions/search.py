@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#search
 
 from dataclasses import replace
 
-from fhir_server.auth.scopes import covering
+from fhir_server.auth.scopes import grants
 from fhir_server.fhir.form import is_form, sent
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
@@ -17,13 +17,14 @@ from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search_contained import search_contained
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.compartment import compartment_types, members
-from fhir_server.search.criteria import MAX_ALTERNATIVES
-from fhir_server.search.mentions import mentioned, telling, without
+from fhir_server.search.criteria import LIST, MAX_ALTERNATIVES
+from fhir_server.search.mentions import last, mentioned, telling, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
-from fhir_server.search.query import AllOf, Query
+from fhir_server.search.query import AllOf, Nothing, Query
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
+from mappings.identifiers import normal
 
 
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -113,7 +114,6 @@ def read_query(
             strict=prefer(call).get("handling") == "strict",
             offer=stored.offer,
             inside=inside,
-            covers=covering(context.subject),
         )
 
     if not stored.scope.everything and (name := telling(type_, pairs)):
@@ -121,6 +121,10 @@ def read_query(
     query, wanted = read(pairs), frozenset[tuple[str, str]]()
     if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
         wanted = mentioned(type_, pairs, base=context.base, offer=stored.offer)
+    if any(last(name) == LIST for name, _ in query.used) and not grants(
+        context.subject, "List", "r"
+    ):
+        return replace(query, where=Nothing())  # as of a List that is not there
     hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
     if not hidden:
         return query
@@ -147,6 +151,8 @@ def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
     for identifier in found.identifiers:
         system, _, value = identifier.rpartition("|")
         identifiers += (
-            [f"{system}|{value}"] if system else [f"{one}|{value}" for one in INS_SYSTEMS]
+            ["|".join(normal(system, value))]
+            if system
+            else [f"{one}|{value}" for one in INS_SYSTEMS]
         )
     return Named(tuple(identifiers), found.ids)

@@ -22,7 +22,6 @@ from fhir_server.interactions.answer import (
     answered,
     check_if_match,
     deleted,
-    version_headers,
     written,
 )
 from fhir_server.interactions.body import check, check_whole, read_body
@@ -230,20 +229,41 @@ def refuse_version(call: Call) -> None:
 
 
 def patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
-    return _patched(call, stored.read(route.type_, route.id_), stored, context)
+    return _patched(call, _found(route, stored), stored, context)
 
 
 def conditional_patch(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
-    """PATCH by a search: 404 for none, 412 for several."""
-    version = conditional.exactly_one(route.type_, call.query, stored, context)
-    return _patched(call, version, stored, context)
+    """PATCH by a search: 404 for none, 412 for several. In a transaction the route says what the
+    condition has found.
+    """
+    if route.id_:
+        version = _found(route, stored)
+    else:
+        version = conditional.exactly_one(route.type_, call.query, stored, context)
+    return _patched(call, version, stored, context, by_condition=True)
 
 
-def _patched(call: Call, current: Version, stored: Writing, context: Context) -> Reply:
+def _found(route: Route, stored: Writing) -> Version:
+    """What is to be changed: one's own documents are, without a right to read."""
+    if route.type_ != "DocumentReference":
+        return stored.read(route.type_, route.id_)
+    with stored.asking("identifier"):
+        return stored.read(route.type_, route.id_)
+
+
+def _patched(
+    call: Call,
+    current: Version,
+    stored: Writing,
+    context: Context,
+    *,
+    by_condition: bool = False,
+) -> Reply:
     if not current.full:  # tests of a patch would tell what is hidden of this Patient
         raise Forbidden(NO_ACCESS, record=current.record)
     check_if_match(call, current)
-    content = patched_content(call, current, stored.shown([current])[0], context)
+    may = (lambda act: stored.may(act, current)) if by_condition and context.policed else None
+    content = patched_content(call, current, stored.shown([current])[0], context, may=may)
     check(content, Call(call.method, call.path), context)
     draft = documents.binary_draft(content) if current.type_ == "Binary" else Draft(content)
     if draft.type_ == "Patient" and context.policed:
@@ -253,8 +273,9 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
         call, "patch", current.type_, current.id_, detail=documents.label_detail(current, draft)
     )
     stored.note(note, [(done.record, done.rules)])
-    if done.version.deleted:
-        return Reply(204, headers=version_headers(done.version))
+    if done.version.deleted:  # TD3.3c: the answer has the document as its author deleted it
+        text = stored.text_of(draft, done.version.id_, done.version.version)
+        return written(covered(call, current.type_, context), done, context.base, text)
     provenance.keep(call, done, stored, context)
     text = stored.shown([done.version])[0]
     return written(covered(call, current.type_, context), done, context.base, text)
@@ -263,7 +284,7 @@ def _patched(call: Call, current: Version, stored: Writing, context: Context) ->
 def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """204, also when it is deleted already, or was never there."""
     try:
-        current = stored.read(route.type_, route.id_)
+        current = _found(route, stored)
     except Gone:
         return deleted(call, None)
     except NotFound:

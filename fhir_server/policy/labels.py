@@ -39,20 +39,25 @@ class Labels:
     secret: bool = False
 
 
+def is_visibility(coding: Mapping[str, Any]) -> bool:
+    """Whether a coding is of TRE_A07, by its address or its OID."""
+    return coding.get("system") in (VISIBILITY, VISIBILITY_OID)
+
+
 def flags(document: Resource) -> frozenset[str]:
     """The visibility codes a DocumentReference carries, whatever their display."""
     return frozenset(
         coding["code"]
         for label in document.get("securityLabel", ())
         for coding in label.get("coding", ())
-        if coding.get("system") in (VISIBILITY, VISIBILITY_OID) and coding.get("code")
+        if is_visibility(coding) and coding.get("code")
     )
 
 
 def misplaced_flag(resource: Resource) -> str:
     """A visibility code in `meta.security`, where it would hide nothing; "" when there is none."""
     for coding in resource.get("meta", {}).get("security", ()):
-        if coding.get("system") in (VISIBILITY, VISIBILITY_OID):
+        if is_visibility(coding):
             return str(coding.get("code", ""))
     return ""
 
@@ -72,7 +77,7 @@ def label_problem(document: Resource) -> str:
             system, code = coding.get("system"), coding.get("code")
             if system in CONFIDENTIALITY and code in ("N", "R", "V"):
                 levels.append(code)
-            elif system not in (VISIBILITY, VISIBILITY_OID) or code not in FLAGS:
+            elif not is_visibility(coding) or code not in FLAGS:
                 unknown.append(f"{system}|{code}")
     if unknown:
         return f"no such label in this record: `{unknown[0]}`"

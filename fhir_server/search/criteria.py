@@ -5,11 +5,10 @@ https://hl7.org/fhir/R4/search.html#has
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-from fhir_server.fhir.outcome import BadRequest, insufficient_scope
+from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.keys import FULL_TEXT, TEXT, number
-from fhir_server.search.named import is_name
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
     EVERYTHING,
@@ -32,6 +31,7 @@ from fhir_server.search.types.date import asked_interval
 from fhir_server.search.types.reference import leads_to
 from fhir_server.search.words import has_narrative, words_in
 from fhir_server.search.words import asked as asked_words
+from mappings.identifiers import INS_SYSTEMS, normal_uri
 from profiles.definitions import r4
 
 MAX_ALTERNATIVES = 1_000  # values of a query, all its parameters together
@@ -88,7 +88,11 @@ class Criteria:
             is_composite = parameter.type == "composite"
             present = has_value(parameter) if is_composite else HasKey((parameter.present,))
             return Not(present) if is_true(code, value) else present
-        return ASK[parameter.type](parameter, modifier, alternatives(code, value), self.asked)
+        asked = ASK[parameter.type](parameter, modifier, alternatives(code, value), self.asked)
+        if modifier == "identifier" and names_patient(parameter, value):
+            literal = self.chain(parameter, "Patient", modifier, value)
+            return asked if literal is None else any_of((asked, literal))
+        return asked
 
     def column(self, code: str, modifier: str, value: str) -> Criterion:
         """`_id` and `_lastUpdated`, which nothing lacks."""
@@ -109,8 +113,6 @@ class Criteria:
         """
         if modifier:
             refuse_modifier(LIST, modifier)
-        if not self.asked.covers("List", "rs"):
-            raise insufficient_scope("`List` for this")
         ids = tuple(plain(part).removeprefix("List/") for part in alternatives(LIST, value))
         for id_ in ids:
             if id_.startswith("$"):
@@ -138,43 +140,28 @@ class Criteria:
 
     def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
         self.check_steps(rest)
-        names = is_name(rest, value)
-        return self.through(
-            parameter, modifier, lambda type_: self.read(type_, rest, value), names=names
-        )
+        led = self.through(parameter, modifier, lambda type_: self.read(type_, rest, value))
+        if rest == "_id" and modifier in ("", "Patient") and may_name_patient(parameter):
+            values = alternatives(parameter.code, value)
+            literal = ASK[parameter.type](parameter, "Patient", values, self.asked)
+            return literal if led is None else any_of((literal, led))
+        return led
 
-    def through(
-        self, parameter: Parameter, modifier: str, read: Reads, *, names: bool
-    ) -> Criterion | None:
-        """Through each type that has what `read` asks there, and that the token covers; None when
-        no type has it. Forbidden when those that have it are not covered, but where it `names` what
-        is led to: that is asked of the reference.
-        """
+    def through(self, parameter: Parameter, modifier: str, read: Reads) -> Criterion | None:
+        """Through each type that has what `read` asks there; None when there is none."""
         if parameter.type != "reference":
             return None
         if modifier and not leads_to(parameter, modifier):
             refuse_modifier(parameter.code, modifier)
-        types = (modifier,) if modifier else tuple(parameter.targets or r4().resources)
-        covered = [type_ for type_ in types if names or self.asked.covers(type_, "s")]
-        if ways := list(self.ways_to(parameter, covered, read)):
-            return any_of(ways)
-        others = [type_ for type_ in types if type_ not in covered]
-        if ways := list(self.ways_to(parameter, others, read)):
-            reached = "`, `".join(type_ for way in ways for type_ in way.types)
-            raise insufficient_scope(f"`{reached[:200]}`, where `{parameter.code}` leads")
-        return None
-
-    def ways_to(
-        self, parameter: Parameter, types: Iterable[str], read: Reads
-    ) -> Iterator[Leads]:
-        values = 0
-        for type_ in types:
+        ways, values = [], 0
+        for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
             self.count_way()
             to = read(type_)
             if to is not None:
-                yield Leads(parameter.number, (type_,), to)
+                ways.append(Leads(parameter.number, (type_,), to))
                 values += compared(to)
                 check_compared(values)
+        return any_of(ways) if ways else None
 
     def has(self, type_: str, name: str, value: str) -> Criterion | None:
         """`_has:Type:reference:parameter`: what refers to it; None where nothing can, so."""
@@ -194,8 +181,6 @@ class Criteria:
             return None
         self.count_way()
         to = read(source)
-        if to is not None and not self.asked.covers(source, "s"):
-            raise insufficient_scope(f"`{source}` for this")
         return None if to is None else LedBy(source, parameter.number, type_, to)
 
     def check_steps(self, rest: str) -> None:
@@ -223,6 +208,20 @@ class Criteria:
                 f"chains pass through at most {MAX_WAYS} types: name them, as in `subject:Patient`"
             )
             raise BadRequest(text, code="too-costly")
+
+
+def may_name_patient(parameter: Parameter) -> bool:
+    """Whether a parameter is one by which a search names the patient (`search.named`)."""
+    return parameter.code in ("patient", "subject") and leads_to(parameter, "Patient")
+
+
+def names_patient(parameter: Parameter, value: str) -> bool:
+    """Whether `:identifier` names the holder of a record by INS: whoever refers to him by address
+    has named the same person.
+    """
+    return may_name_patient(parameter) and any(
+        normal_uri(plain(part).partition("|")[0]) in INS_SYSTEMS for part in split(value, ",")
+    )
 
 
 def check_compared(values: int) -> None:

@@ -18,6 +18,8 @@ _IDENTIFIERS = (
     "subject:identifier",
 )
 _IDS = tuple(f"{name}._id" for name in _REFERENCES)
+# The parameters that name a patient in a search of what belongs to one.
+NAMING = (*_REFERENCES, *_IDENTIFIERS, *_IDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,6 @@ class Named:
 
     identifiers: tuple[str, ...]
     ids: tuple[str, ...]
-
-
-NAMES = ("_id", "identifier")
-
-
-def is_name(name: str, value: str) -> bool:
-    """Whether `name=value` asks for a resource by its id or business identifier, as an address
-    would; `system|` alone is none.
-    """
-    return name in NAMES and not any(part.endswith("|") for part in split(value, ","))
 
 
 def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) -> Named:

@@ -25,14 +25,7 @@ from fhir_server.search.query import (
     compared,
 )
 from fhir_server.search.registry import DEFINED, Offer
-from fhir_server.search.terms import (
-    Asked,
-    Covers,
-    check_text,
-    everything,
-    refuse_modifier,
-    refuse_value,
-)
+from fhir_server.search.terms import Asked, check_text, refuse_modifier, refuse_value
 from fhir_server.search.types.uri import address_number
 
 Pair = tuple[str, str]
@@ -70,26 +63,26 @@ def parse(
     strict: bool = False,
     offer: Offer = DEFINED,
     inside: bool = False,
-    covers: Covers = everything,
 ) -> Query:
     """Read the parameters of a search of `type_`, decoded, in the order of the request.
 
     `base`: this server's address. `now`: ms since 1970 UTC. `offer`: the parameters there are.
-    `inside`: whether contained resources can be searched here. `covers`: what the token covers.
-    Forbidden for a chain to types it does not cover. BadRequest with code `not-supported` for what
-    is not done, `value` for a value that cannot be read; `too-costly` for too much.
+    `inside`: whether contained resources can be searched here.
+    BadRequest with code `not-supported` for a modifier, and when `strict` for a parameter, that is
+    not done; `value` for a value that cannot be read; `too-costly` for too much.
     """
     wanted = is_wanted(type_, pairs, offer, inside=inside)
     offer = offer.defined() if wanted else offer
-    reader = _Reader(type_, Asked(base, now, offer, covers), max_page)
+    reader = _Reader(type_, Asked(base, now, offer), max_page)
     for name, value in pairs:
         check_text(name + value)
         reader.take(name, value)
     _check(reader, strict)
     if wanted:
         check(reader.parts, reader.used)
-    check_compared(compared(where := all_of(reader.parts) if reader.parts else EVERYTHING))
     count = reader.count if reader.count is not None else min(page_size, max_page)
+    where = all_of(reader.parts) if reader.parts else EVERYTHING
+    check_compared(compared(where))
     return Query(
         type_=type_,
         where=where,

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.htm
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import NoReturn, cast
@@ -21,24 +21,15 @@ _UNUSABLE = re.compile(r"[\0\ud800-\udfff]")  # no database takes these as text
 MAX_KEYS = 5_000  # that one parameter may stand for
 
 
-Covers = Callable[[str, str], bool]  # of a type one of these letters of a SMART scope
-
-
-def everything(type_: str, letters: str) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a value is read against: this server's address, the time in ms since 1970 UTC, and the
-    parameters that may be searched by. `covers`: what the token covers; each step of a chain is
-    a search.
+    parameters that may be searched by.
     """
 
     base: str
     now: int
     offer: Offer = DEFINED
-    covers: Covers = everything
 
 
 def split(text: str, separator: str) -> list[str]:

@@ -14,7 +14,7 @@ from fhir_server.policy.facts import nature_of
 from fhir_server.search.query import AllOf, AnyOf, Criterion, IdIs, Not, Nothing, UpdatedIs
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Session
-from fhir_server.storage.find import Found, named_records
+from fhir_server.storage.find import Found, identity_keys, named_records
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows
 from fhir_server.storage.version import columns, version
@@ -97,7 +97,8 @@ def _branch(rows: Rows, part: Part) -> str:
     # Else it would tell what is hidden of him.
     minimal = known and not part.inside and _asks_nothing(part.where)
     seen = rows.visible("d", part.types[0], minimal=minimal)
-    asked, plus = Compiler(rows).where(part.where, "c" if part.inside else "d"), ""
+    identity = frozenset[int]() if part.inside else identity_keys(rows, part.types[0])
+    asked, plus = Compiler(rows, identity).where(part.where, "c" if part.inside else "d"), ""
     if part.inside:
         contained = f"SELECT c.container FROM contained c WHERE c.type = '{part.inside}'"
         asked = f"d.pk IN ({contained} AND {asked})"

@@ -7,7 +7,7 @@ and taken off with it, in the same transaction; a document that replaces a maske
 from dataclasses import replace
 from typing import Any, Mapping
 
-from fhir_server.policy.labels import MASKED, SECRET, VEILED, VISIBILITY, VISIBILITY_OID, flags
+from fhir_server.policy.labels import MASKED, SECRET, VEILED, VISIBILITY, flags, is_visibility
 from fhir_server.storage.content import local
 from fhir_server.storage.write import Facts
 
@@ -36,17 +36,13 @@ def with_flags(document: Resource, added: frozenset[str], taken: frozenset[str])
     kept = []
     for label in document.get("securityLabel", ()):
         codings = [
-            c for c in label.get("coding", ()) if not (_is_visibility(c) and c.get("code") in taken)
+            c for c in label.get("coding", ()) if not (is_visibility(c) and c.get("code") in taken)
         ]
         if codings or "coding" not in label:
             kept.append(label | {"coding": codings} if "coding" in label else label)
     missing = sorted(added - flags(document))
     kept += [{"coding": [{"system": VISIBILITY, "code": code}]} for code in missing]
     return dict(document) | {"securityLabel": kept}
-
-
-def _is_visibility(coding: Mapping[str, Any]) -> bool:
-    return coding.get("system") in (VISIBILITY, VISIBILITY_OID)
 
 
 def flagged(facts: Facts, added: frozenset[str], taken: frozenset[str], until: int) -> Facts:

@@ -9,6 +9,7 @@ The statement's parts: `standing` (see `rows`), `entry` to the named records, `m
 from dataclasses import dataclass, field
 from typing import Any
 
+from fhir_server.policy.facts import nature_of
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.includes import is_include
 from fhir_server.search.keys import key, number
@@ -123,11 +124,13 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
     return bool(only_keys and names == {"identifier"} and exact)
 
 
-def identity_keys(rows: Rows) -> frozenset[int]:
-    """The keys of the exact INS that a professional names: by them he may know a Patient he has no
-    other right to see.
+def identity_keys(rows: Rows, type_: str) -> frozenset[int]:
+    """The keys of the exact INS that is named: by them a chain from `type_` passes through a
+    Patient its caller has no other right to see. What belongs to a record tells whose it is; of
+    shared resources professionals alone may learn so.
     """
-    if not (rows.named.identifiers and is_professional(rows.shape)):
+    known = is_professional(rows.shape) or nature_of(type_) != "shared"
+    if not (rows.named.identifiers and known):
         return frozenset()
     found: set[int] = set()
     for identifier in rows.named.identifiers:
@@ -145,7 +148,7 @@ def prepared(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tupl
 
     Their criteria have one outline, their scopes one `Shape`.
     """
-    outline, named = Outline(rows.postgres, identity_keys(rows)), rows.named
+    outline, named = Outline(rows.postgres, identity_keys(rows, query.type_)), rows.named
     where = None if named.resource else outline.of(query.where)
     if where is None:
         return statement(query, rows, last, traced=traced)
@@ -171,7 +174,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     type_ = query.type_
     minimal = is_by_identity(query, rows)
     seen = rows.visible("d", type_, minimal=minimal)
-    criteria = Compiler(rows, identity_keys(rows)).where(query.where, "d")
+    criteria = Compiler(rows, identity_keys(rows, type_)).where(query.where, "d")
     source, of_type = _begin(seen, query, rows)
     # A Patient known by his identity alone is not sorted by what is hidden of him.
     keys = _keys(() if minimal else query.sort, rows)

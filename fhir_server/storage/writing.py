@@ -147,6 +147,11 @@ class Writing(Following):
             self._flag_replaced(resource, *flag_change(old, resource))
         return Written(version_of(current.pk, new), record, rules, remarks=self._remarks(resource))
 
+    def may(self, act: Act, current: Version) -> bool:
+        """Whether the caller may do this to what lies there."""
+        row = self.row_facts(current.type_, self.facts_of(current))
+        return self.decision(act, self._standing_of(current), row).permitted
+
     def _acts(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Act, ...]:
         rules = self.house.rules
         return change(old, new, veils_later="veils_later" in rules.chosen) if rules else ()
@@ -288,7 +293,8 @@ class Writing(Following):
         write.set_relations(self.session, current.address, current.record, ())
         set_due(self.session, current.address, current.record, ())
         for type_, id_ in byte_addresses(content_of(current.body), self.house.base):
-            content = self._read(type_, id_, None)
+            with self.asking("identifier"):  # one's own bytes, without a right to read
+                content = self._read(type_, id_, None)
             if content is not None and not content.deleted:
                 self._erase(content, facts, rules)
         return Written(version_of(current.pk, new), current.record, rules)
@@ -298,12 +304,6 @@ class Writing(Following):
     def _new(
         self, draft: Draft, id_: str, version: int, method: str, record: int, facts: Facts
     ) -> New:
-        meta = draft.resource.get("meta", {})
-        head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
-        meta = head | {name: value for name, value in meta.items() if name not in head}
-        members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
-        # Where entries may be left out, spaces would tell that they are gone.
-        text = b"" if draft.type_ in LISTS and self.house.rules else draft.text
         return New(
             record=record,
             type_=draft.type_,
@@ -311,12 +311,22 @@ class Writing(Following):
             version=version,
             updated=self.moment.now,
             method=method,
-            body=splice(text or write_json(draft.resource), members),
+            body=self.text_of(draft, id_, version),
             media=draft.media,
             data=draft.data,
             linked=bool(document_links(draft.resource)),
             facts=facts,
         )
+
+    def text_of(self, draft: Draft, id_: str, version: int) -> bytes:
+        """The JSON of a draft as this version of a resource."""
+        meta = draft.resource.get("meta", {})
+        head = {"versionId": str(version), "lastUpdated": instant(self.moment.now)}
+        meta = head | {name: value for name, value in meta.items() if name not in head}
+        members = {"id": f'"{id_}"'.encode(), "meta": write_json(meta)}
+        # Where entries may be left out, spaces would tell that they are gone.
+        text = b"" if draft.type_ in LISTS and self.house.rules else draft.text
+        return splice(text or write_json(draft.resource), members)
 
     def _open_record(self, patient: Mapping[str, Any], id_: str) -> int:
         return write.open_record(

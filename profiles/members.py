@@ -9,10 +9,25 @@ from typing import Any
 from profiles import formats, narrative
 from profiles.definitions import Element, Type, r4
 
-# What must have a form though its type has none: ISO 4217, whose codes R4 does not publish; and
-# https://hl7.org/fhir/R4/datatypes-definitions.html#SampledData.data
+# What must have a form though its type has none: ISO 4217, whose codes R4 does not publish;
+# https://hl7.org/fhir/R4/datatypes-definitions.html#SampledData.data; and media types,
+# https://www.rfc-editor.org/rfc/rfc6838#section-4.2, rfc9110#name-media-type. CapabilityStatement
+# and TestScript, bound to them too, say `json` and `xml` in R4's own examples.
 _POINT = r"(-?([0-9]+(\.[0-9]+)?|\.[0-9]+)|[EUL])"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_PARAMETER = rf'{_TOKEN}=(?:{_TOKEN}|"[^"\\]*")'
+_MEDIA_TYPE = (
+    re.compile(rf"{_NAME}/{_NAME}(?: ?;(?: ?{_PARAMETER})?)*", re.ASCII),
+    "a media type, as type/subtype and parameters",
+)
+_OF_MEDIA_TYPES = (
+    ("Attachment", "contentType"), ("Binary", "contentType"), ("Endpoint", "payloadMimeType"),
+    ("Signature", "sigFormat"), ("Signature", "targetFormat"), ("Subscription.channel", "payload"),
+    ("ElementDefinition.mapping", "language"),
+)  # fmt: skip
 _FORMS = {
+    **dict.fromkeys(_OF_MEDIA_TYPES, _MEDIA_TYPE),
     ("Money", "currency"): (
         re.compile("[A-Z]{3}", re.ASCII), "three capital letters, as in ISO 4217",
     ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.definitions import Element, SearchParameter, r4
-from tests.interactions.minimal import CODES, minimal, required
+from tests.interactions.minimal import CODES, MEDIA_TYPES, minimal, required
 
 UCUM, EXAMPLE = "http://unitsofmeasure.org", "http://a.example"
 QUANTITIES = ("Quantity", "SimpleQuantity", "Age", "Count", "Distance", "Duration")
@@ -228,7 +228,8 @@ def _coded(kind: str, element: Element, text: str, number: int) -> tuple[Any, st
     pairs = [(system, code) for system, codes in known.items() for code in codes]
     system, code = pairs[number % len(pairs)] if pairs else (EXAMPLE, text)
     if kind == "code":
-        code = CODES.get(element.value_set, code)
+        media = element.value_set == MEDIA_TYPES
+        code = f"text/{text}" if media else CODES.get(element.value_set, code)
         return code, code
     coding = {"system": system, "code": code}
     return coding if kind == "Coding" else {"coding": [coding]}, f"{system}|{code}"

@@ -17,9 +17,11 @@ PRIMITIVES: dict[str, Any] = {
     "xhtml": '<div xmlns="http://www.w3.org/1999/xhtml">text</div>',
 }  # fmt: skip
 # Of sets that the tables do not have, one code: the schema knows fewer languages than R4 allows.
+MEDIA_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
 CODES = {
     "http://hl7.org/fhir/ValueSet/currencies": "EUR",
     "http://hl7.org/fhir/ValueSet/expression-language": "text/cql",
+    MEDIA_TYPES: "text/plain",
 }
 # A type whose elements are all optional still must not be empty.
 ANY: dict[str, Any] = {

@@ -105,3 +105,53 @@ def test_a_series_is_of_decimals_and_marks(data: str) -> None:
 def test_a_series_of_something_else_is_refused(data: str) -> None:
     found = [(issue.code, issue.expression) for issue in validate(sampled(data))]
     assert found == [("value", "Observation.value.data")]
+
+
+def attached(media: str) -> dict[str, Any]:
+    attachment = {"contentType": media, "url": "http://a.example"}
+    return {"resourceType": "Basic", "code": {"text": "a"}, "extension": [
+        {"url": "a", "valueAttachment": attachment}]}  # fmt: skip
+
+
+MEDIA_TYPES = (
+    "text/plain", "text/plain;charset=utf-8", "text/plain; charset=utf-8", "a/b;c=d", "a/b; ;c=d",
+    "application/hl7-v3+xml", "application/vnd.a!b#c$d&e^f_g", 'multipart/x; boundary="a b"',
+)  # fmt: skip
+NO_MEDIA_TYPES = (
+    "foo", "ASCII Text", "a/b/c", "text /plain", "text/ plain", "text/plain charset=utf-8", "/b",
+    "a/", "*/*", "text/*", "xml", "a/b;c", "a/b;c=", "a/b;=d", 'a/b;c="d', "é/b", "-a/b",
+    "a/" + "b" * 128, "a/b" + "; ;" * 50_000 + "x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("media", MEDIA_TYPES)
+def test_a_media_type_has_a_type_and_a_subtype(media: str) -> None:
+    assert validate(attached(media)) == []
+
+
+@pytest.mark.parametrize("media", NO_MEDIA_TYPES, ids=lambda media: media[:20])
+def test_what_has_not_the_form_of_a_media_type_is_refused(media: str) -> None:
+    found = [(issue.code, issue.expression) for issue in validate(attached(media))]
+    assert found == [("value", "Basic.extension[0].value.contentType")]
+
+
+# R4's own examples of these say `xml` and `json`.
+SHORT = {
+    "CapabilityStatement", "TestScript.setup.action.assert", "TestScript.setup.action.operation",
+}  # fmt: skip
+BOUND_TO_MEDIA_TYPES = [
+    (type_.name, name)
+    for type_ in r4().types.values()
+    for name, (element, _) in type_.members.items()
+    if element.value_set == "http://hl7.org/fhir/ValueSet/mimetypes" and type_.name not in SHORT
+]
+
+
+@pytest.mark.parametrize(("type_", "name"), BOUND_TO_MEDIA_TYPES)
+def test_each_element_bound_to_media_types_is_held_to_their_form(type_: str, name: str) -> None:
+    holds = rules(type_).members[name].holds
+    assert holds and holds("text/plain") and not holds("ASCII Text") and not holds("foo")
+
+
+def test_all_elements_bound_to_media_types_are_known() -> None:
+    assert len(BOUND_TO_MEDIA_TYPES) == 7

@@ -90,7 +90,7 @@ GOOD = {
     "a bundle": {"resourceType": "Bundle", "type": "collection"},
     "parameters": {"resourceType": "Parameters", "parameter": [
         {"name": "a", "part": [{"name": "b", "resource": patient()}]}]},
-    "mime types, whatever they are": {"resourceType": "Binary", "contentType": "a/b;c=d"},
+    "media types with parameters": {"resourceType": "Binary", "contentType": "a/b;c=d"},
 }  # fmt: skip
 
 

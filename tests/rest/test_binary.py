@@ -51,6 +51,31 @@ def test_I26_bytes_of_any_type_are_taken_and_come_back_with_it(plain: House, med
     assert (answer.body, answer.headers["Content-Type"]) == (PDF, media)
 
 
+@pytest.mark.parametrize("media", ["foo", "ASCII Text", "a/b/c", "text /plain", "*/*"])
+@pytest.mark.parametrize("door", ["POST raw", "PUT raw", "POST", "PUT", "PATCH", "transaction"])
+def test_what_is_no_media_type_is_refused_at_each_door(
+    plain: House, door: str, media: str
+) -> None:
+    method, _, raw = door.partition(" ")
+    id_ = kept(plain)
+    resource = {"resourceType": "Binary", "contentType": media, "data": "aGVsbG8="}
+    if door == "transaction":
+        entry = {"resource": resource, "request": {"method": "POST", "url": "Binary"}}
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+        answer = plain.post("", None, bundle)
+    elif door == "PATCH":
+        change = b'[{"op": "replace", "path": "/contentType", "value": "%s"}]' % media.encode()
+        patch = "application/json-patch+json"
+        answer = plain.call("PATCH", f"Binary/{id_}", None, change, content_type=patch)
+    else:
+        address = "Binary" if method == "POST" else f"Binary/{id_}"
+        body = PDF if raw else resource | ({"id": id_} if method == "PUT" else {})
+        answer = plain.call(method, address, None, body, content_type=media if raw else JSON)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "value")
+    assert f"`{media}`" in answer.diagnostics
+    assert plain.get(f"Binary/{id_}").headers["Content-Type"] == MEDIA
+
+
 def test_I26_an_answer_that_is_no_content_is_fhir(plain: House) -> None:
     answer = plain.get("Binary/nobody", accept=MEDIA)
     assert (answer.status, answer.headers["Content-Type"]) == (404, f"{JSON};charset=utf-8")

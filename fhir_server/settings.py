@@ -43,6 +43,7 @@ class Settings:
     max_entries: int
     max_depth: int
     max_contained: int
+    max_elements: int  # of one body
     page_size: int  # never above max_page
     max_page: int
     timeout: float  # seconds
@@ -220,6 +221,8 @@ SETTINGS = (
             _whole(least=1, most=1000)),
     Setting("FHIR_MAX_CONTAINED", "200", "most contained resources of one resource, 413 beyond",
             _whole(least=0, most=1_000_000)),
+    Setting("FHIR_MAX_ELEMENTS", "250000", "most elements of one body, 413 beyond",
+            _whole(least=100, most=100_000_000)),
     Setting("FHIR_PAGE_SIZE", "20",
             "matches on a page of a search by default, never more than FHIR_MAX_PAGE",
             _whole(least=1, most=100_000)),

@@ -105,7 +105,7 @@ class _Walk:
             member = inside.members.get(name)
             if member is None:
                 text = f"`{name[:100]}` is not an element of {inside.name}"
-                self.add("structure", text, (at, name[:100], -1))
+                self.add("structure", text, (at, name[:100].removeprefix("_"), -1))
                 continue
             if member.many:
                 self.array(item, member, value.get(member.partner), at)
@@ -141,12 +141,16 @@ class _Walk:
         if not items:
             self.add("structure", "an empty array is not allowed", (at, member.path, -1))
         beside: list[Any] = partner if type(partner) is list else []
+        if member.holds is None and beside:
+            items = _without_nulls_beyond(len(beside), items)
+        elif member.holds:
+            beside = _without_nulls_beyond(len(items), beside)
         if beside and len(beside) != len(items) and member.holds:
             text = f"`{member.path}` and `{member.partner}` have different lengths"
             self.add("structure", text, (at, member.path, -1))
         for index, item in enumerate(items):
             other = beside[index] if index < len(beside) else None
-            if item is None and other is not None:
+            if item is None and index < len(beside) and (other is not None or not member.holds):
                 continue
             if member.holds is None:
                 self.child(item, member, (at, member.path, index), other)
@@ -238,6 +242,14 @@ class _Walk:
             if name in meta:
                 text = f"{rule}: a contained resource has no `meta.{name}`"
                 self.add("invariant", text, (at, name, -1))
+
+
+def _without_nulls_beyond(length: int, items: list[Any]) -> list[Any]:
+    """Without the nulls at the end of an array that is longer than the one beside it."""
+    end = len(items)
+    while end > length and items[end - 1] is None:
+        end -= 1
+    return items[:end]
 
 
 def _expression(at: At | None) -> str:

@@ -58,7 +58,8 @@ METHODS = {
     # It reads through his visible rows.
     "guarded": (
         "across", "asking", "current", "cursor_after", "history", "read",
-        "replaced", "rows", "search", "settle", "shown", "those", "version", "visible",
+        "replaced", "rows", "search", "settle", "shown", "those", "types_of", "version",
+        "visible",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (

@@ -75,7 +75,7 @@ def subset_asked(
             summary = _read_summary(value, counts)
         elif name == "_elements":
             elements += [part.strip() for part in value.split(",") if part.strip()]
-    if summary in ("true", "text", "data") and elements:
+    if summary != "false" and elements:
         raise BadRequest("`_elements` and `_summary` exclude each other", code="invalid")
     for element in elements if strict else ():
         _check_element(element, type_)

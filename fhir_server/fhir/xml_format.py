@@ -27,6 +27,9 @@ _HINTS = frozenset(
     "{http://www.w3.org/2001/XMLSchema-instance}" + name
     for name in ("schemaLocation", "noNamespaceSchemaLocation")
 )
+_DECLARED = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"']*)["']"""
+)
 _SPACE = " \t\r\n"  # of XML
 _FHIR_TAG = f"{{{FHIR}}}"
 _DIV_NAMESPACES = {None: XHTML}
@@ -49,9 +52,9 @@ class _Fault(Exception):
 def read(data: bytes, *, max_depth: int = 100) -> dict[str, Any]:
     """The resource in `data` as FHIR JSON has it; BadRequest, with the place, where it is not FHIR.
 
-    It is UTF-8, whatever it declares. Elements nested deeper than `max_depth` are refused (the root
-    is at 1). A boolean or number that is none stays a string. The size of `data` is the caller's to
-    limit. The bytes `<!DOCTYPE` are refused even in a comment.
+    It is UTF-8, and declares nothing else. Elements nested deeper than `max_depth` are refused (the
+    root is at 1). A boolean or number that is none stays a string. The size of `data` is the
+    caller's to limit. The bytes `<!DOCTYPE` are refused even in a comment.
     """
     root = parse(data)
     try:
@@ -76,8 +79,12 @@ def locate(data: bytes, expressions: Iterable[str]) -> dict[str, str]:
 def parse(data: bytes) -> etree._Element:
     if b"<!DOCTYPE" in data:
         raise BadRequest("a document type declaration is not allowed", code="structure")
+    declared = _DECLARED.match(data)
+    if declared and declared[1].upper() != b"UTF-8":
+        name = declared[1].decode(errors="replace")[:100]
+        raise BadRequest(f"the body is UTF-8, and declares `{name}`", code="structure")
     parser = etree.XMLParser(
-        encoding="utf-8",  # whatever is declared: the test above must see what the parser sees
+        encoding="utf-8",  # whatever its first bytes look like: the tests above see the same
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -128,7 +135,6 @@ class _Reader:
         self.refuse_depth(node, depth)
         _refuse_text(node, node.text)
         last = 0
-        without_value: list[str] = []
         for element in node:
             child = inside.tags.get(element.tag)
             if child is None:
@@ -142,17 +148,11 @@ class _Reader:
             if element.tail is not None:
                 _refuse_text(element, element.tail)
             if child.kind == PRIMITIVE:
-                value, more = self.primitive(element, child, depth + 1)
-                _store(result, child, value, more)
-                if value is None:
-                    without_value.append(name)
+                _store(result, child, *self.primitive(element, child, depth + 1))
             elif child.many:
                 result.setdefault(name, []).append(self.value(element, child, depth + 1))
             else:
                 result[name] = self.value(element, child, depth + 1)
-        for name in without_value:  # a list of nulls alone is not written
-            if all(value is None for value in result.get(name, [0])):
-                del result[name]
 
     def primitive(self, node: etree._Element, child: Child, depth: int) -> tuple[Any, Any]:
         """The value, and the object with its id and extensions; None for what is not there."""
@@ -293,7 +293,8 @@ def _write_primitives(parts: list[str], child: Child, value: Any, more: Any) -> 
         _write_primitive(parts, child.name, value, more)
         return
     for item, beside in zip_longest(value or (), more or ()):
-        _write_primitive(parts, child.name, item, beside)
+        if item is not None or beside is not None:  # nulls at the end say nothing
+            _write_primitive(parts, child.name, item, beside)
 
 
 def _write_primitive(parts: list[str], name: str, value: Any, more: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Mapping
 
-from fhir_server.fhir import json_format, xml_format
+from fhir_server.fhir import elements, json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.modifiers import not_understood
@@ -24,10 +24,15 @@ MOST_ISSUES = 50
 
 
 def read_body(call: Call, context: Context) -> Draft:
-    """The resource of the body; its text too when it came as JSON. BadRequest where it is none."""
+    """The resource of the body; its text too when it came as JSON. BadRequest where it is none,
+    TooLarge where it has too many elements.
+    """
+    depth, most = context.settings.max_depth, context.settings.max_elements
     if content(call) == JSON:
-        return Draft(json_format.read(call.body, max_depth=context.settings.max_depth), call.body)
-    return Draft(xml_format.read(call.body, max_depth=context.settings.max_depth))
+        elements.check_json(call.body, most)
+        return Draft(json_format.read(call.body, max_depth=depth), call.body)
+    elements.check_xml(call.body, most)
+    return Draft(xml_format.read(call.body, max_depth=depth))
 
 
 def check(resource: Mapping[str, Any], call: Call, context: Context) -> None:

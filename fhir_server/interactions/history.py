@@ -21,14 +21,15 @@ from fhir_server.interactions.routes import ID, Route
 from fhir_server.interactions.search import parameters
 from fhir_server.interactions.subsetted import NAMES as SUBSETS
 from fhir_server.search.parse import CURSOR, SILENT
-from fhir_server.search.terms import check_text, refuse_value
+from fhir_server.search.terms import check_text, page_count, refuse_modifier, refuse_value
 from fhir_server.storage.history import Wanted
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
 
 STATUS = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
 NEWEST_FIRST = "-_lastUpdated"
-_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+UNMODIFIED = ("_since", "_at", "_count", "_list", "_sort", *SUBSETS, *SILENT)
+_VERSION = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def vread(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -60,6 +61,9 @@ def read_wanted(call: Call, stored: Writing, route: Route, context: Context) -> 
     asked: dict[str, str] = {}
     for name, value in parameters(call):
         check_text(name + value)
+        code, _, modifier = name.partition(":")
+        if modifier and code in UNMODIFIED:
+            refuse_modifier(code, modifier)
         if value:
             asked.pop(name, None)
             asked[name] = value
@@ -90,13 +94,13 @@ def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str,
                 return {"since": milliseconds(text)}
             case "_at":
                 return {"at": interval(text)}
-            case "_count" if _COUNT.fullmatch(value):
-                return {"count": min(int(value), context.settings.max_page)}
+            case "_count":
+                return {"count": page_count(value, context.settings.max_page)}
             case "_list" if ID.fullmatch(value.removeprefix("List/")):
                 return {"listed": _listed(stored, value.removeprefix("List/"), context)}
             case "_sort" if value == NEWEST_FIRST:
                 return {}
-            case "_count" | "_list":
+            case "_list":
                 refuse_value(name, value)
     except ValueError:
         refuse_value(name, value)
@@ -116,7 +120,7 @@ def _listed(stored: Writing, id_: str, context: Context) -> tuple[tuple[str, str
     found = []
     for entry in read_json(bytes(stored.shown([list_])[0])).get("entry", ()):
         target = _target(entry.get("item", {}).get("reference", ""), context.base)
-        if target is not None and _COUNT.fullmatch(target.version or "0"):
+        if target is not None and _VERSION.fullmatch(target.version or "0"):
             found.append((target.type_, target.id_, int(target.version or "0")))
     return tuple(found)
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#patch
 from collections.abc import Callable
 from typing import Any
 
-from fhir_server.fhir import json_format
+from fhir_server.fhir import elements, json_format
 from fhir_server.fhir.formats import ACCEPT_PATCH, JSON_PATCH, XML_PATCH, split
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, UnsupportedMedia
@@ -51,13 +51,16 @@ def patched_content(
     if new.get("id") != current.id_ or new.get("resourceType") != current.type_:
         raise BadRequest("a patch cannot change id or type", code="invalid")
     json_format.check_depth(new, context.settings.max_depth)
-    most = context.settings.max_body
     try:
-        size = len(json_format.write(new))
+        text = json_format.write(new)
     except RecursionError:
         raise too_costly("what the patch leaves is nested too deep") from None
-    if size > most:
+    most = context.settings.max_body
+    if len(text) > most:
         raise too_costly(f"what a patch leaves has at most {most} bytes")
+    most = context.settings.max_elements
+    if not elements.json_within(text, most):
+        raise too_costly(f"what a patch leaves has at most {most} elements")
     return new
 
 
@@ -83,9 +86,12 @@ def _with_archive_mark(document: dict[str, Any]) -> dict[str, Any]:
 
 def _parts(call: Call, context: Context) -> list[Part]:
     media, depth = split(call.header("content-type"))[0], context.settings.max_depth
+    most = context.settings.max_elements
     if media == JSON_PATCH:
+        elements.check_json(call.body, most)
         return of_json(json_format.read_patch(call.body, max_depth=depth))
     if media == XML_PATCH:
+        elements.check_xml(call.body, most)
         return of_xml(call.body, max_depth=depth, max_size=context.settings.max_body)
     try:
         parameters = read_body(call, context).resource

@@ -30,6 +30,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "[type]/_search": {"POST": "search-type"},
     "[type]/_history": {"GET": "history-type"},
     "[type]/[id]": {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"},
+    "[type]/[id]/_search": {"POST": "search-whole-compartment"},
     "[type]/[id]/*": {"GET": "search-whole-compartment"},
     "[type]/[id]/*/_search": {"POST": "search-whole-compartment"},
     "[type]/[id]/[type]": {"GET": "search-compartment"},
@@ -91,7 +92,7 @@ def match(call: Call) -> Route:
         raise NotAllowed(f"`{call.method}` is not offered here", headers={"Allow": allowed(call)})
     type_, id_, version = _named(parts, pattern)
     if "compartment" in methods[method]:
-        inner = "" if parts[2] == "*" else parts[2]
+        inner = "" if parts[2] in ("*", "_search") else parts[2]
         return Route(methods[method], inner, within=(type_, id_))
     return Route(methods[method], type_, id_, version)
 

@@ -119,6 +119,7 @@ def read_query(
     if not stored.scope.everything and (name := telling(type_, pairs)):
         raise BadRequest(f"`{name[:100]}` is not offered for `{type_}`", code="not-supported")
     query, wanted = read(pairs), frozenset[tuple[str, str]]()
+    _refuse_ambiguous(query, stored, context)
     if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
         wanted = mentioned(type_, pairs, base=context.base, offer=stored.offer)
     if any(last(name) == LIST for name, _ in query.used) and not grants(
@@ -130,6 +131,18 @@ def read_query(
         return query
     seen = without(type_, pairs, hidden, base=context.base, offer=stored.offer)
     return replace(query, where=read(seen).where)
+
+
+def _refuse_ambiguous(query: Query, stored: Writing, context: Context) -> None:
+    """BadRequest where an id alone is that of resources of several types, as far as this caller
+    sees them: R4, https://hl7.org/fhir/R4/search.html#reference
+    """
+    for one in query.untyped:
+        types = stored.types_of(one.id_, one.types)
+        seen = sorted(type_ for type_ in types if grants(context.subject, type_, "r"))
+        if len(seen) > 1:
+            ways = " or ".join(f"`{type_}/{one.id_}`" for type_ in seen)
+            raise BadRequest(f"`{one.code}`: `{one.id_}` is {ways}: say which", code="value")
 
 
 def named_by(call: Call, type_: str, context: Context) -> Named:

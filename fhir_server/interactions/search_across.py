@@ -27,6 +27,7 @@ from fhir_server.interactions.search import (
 from fhir_server.policy.facts import nature_of
 from fhir_server.search.compartment import compartment_types, members
 from fhir_server.search.criteria import MAX_COMPARED, check_compared
+from fhir_server.search.parse import TYPE
 from fhir_server.search.query import AllOf, AnyOf, Criterion, HasKey, Nothing, Query, compared
 from fhir_server.storage.across import Part
 from fhir_server.storage.find import Found
@@ -34,7 +35,6 @@ from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
-TYPE = "_type"
 MOST_BRANCHES = 200  # of one UNION; SQLite takes 500
 
 

@@ -11,6 +11,8 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.subset import Subset, subset_asked
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search import parameters
+from fhir_server.search.parse import SILENT
+from fhir_server.search.terms import refuse_modifier
 
 NAMES = ("_summary", "_elements")
 # Their Bundle is the answer, not what was asked for: the resources in it are.
@@ -34,6 +36,10 @@ def wanted(call: Call, route: Route) -> Subset | None:
     """
     searches = route.interaction.startswith("search-")
     pairs = parameters(call) if searches else call.pairs() if call.query else []
+    for name, _ in pairs:
+        code, _, modifier = name.partition(":")
+        if modifier and code in (*NAMES, *SILENT):
+            refuse_modifier(code, modifier)
     asked = [pair for pair in pairs if pair[0] in NAMES]
     if not asked:
         return None

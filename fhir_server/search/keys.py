@@ -25,6 +25,7 @@ Kind = Literal[
     "uri",
     "string",  # the whole string as it is
     "unit",  # of a quantity: makes the number of its own rows
+    "unit-system",  # the same of all units of a system
     "text",  # of a token: makes the number of the rows of its words
     "address",  # of a uri: makes the number of the rows of the addresses, letter by letter
     "word",  # of the narrative or the rest of a resource

@@ -6,7 +6,6 @@ What is not known is ignored and named in `Query.ignored`, or refused when handl
 modifier that is not done is always refused, and so is a value that cannot be read.
 """
 
-import re
 from collections.abc import Sequence
 
 from fhir_server.fhir.outcome import BadRequest
@@ -25,7 +24,13 @@ from fhir_server.search.query import (
     compared,
 )
 from fhir_server.search.registry import DEFINED, Offer
-from fhir_server.search.terms import Asked, check_text, refuse_modifier, refuse_value
+from fhir_server.search.terms import (
+    Asked,
+    check_text,
+    page_count,
+    refuse_modifier,
+    refuse_value,
+)
 from fhir_server.search.types.uri import address_number
 
 Pair = tuple[str, str]
@@ -43,9 +48,10 @@ SILENT = (
     CURSOR,
 )  # of the answer's form, or of the page: no part of the question
 RESULT = ("_sort", "_count", "_elements", *CHOICES)
+TYPE = "_type"  # of a search of several types
+UNMODIFIED = (*RESULT, *SILENT, TYPE)
 
 MAX_SORTS = 20
-_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _SORTABLE: dict[str, SortKind] = {
     "date": "date", "string": "string", "number": "number", "quantity": "number", "token": "token",
     "reference": "reference", "uri": "string",
@@ -74,13 +80,11 @@ def parse(
     wanted = is_wanted(type_, pairs, offer, inside=inside)
     offer = offer.defined() if wanted else offer
     reader = _Reader(type_, Asked(base, now, offer), max_page)
-    for name, value in pairs:
-        check_text(name + value)
-        reader.take(name, value)
+    reader.take_all(pairs)
     _check(reader, strict)
     if wanted:
         check(reader.parts, reader.used)
-    count = reader.count if reader.count is not None else min(page_size, max_page)
+    count = min(page_size, max_page) if reader.count is None else reader.count
     where = all_of(reader.parts) if reader.parts else EVERYTHING
     check_compared(compared(where))
     return Query(
@@ -96,6 +100,7 @@ def parse(
         ignored=tuple(reader.ignored),
         ways=tuple(dict.fromkeys(reader.ways)),
         contained=wanted,
+        untyped=tuple(reader.untyped),
     )
 
 
@@ -112,6 +117,7 @@ class _Reader:
 
     def __init__(self, type_: str, asked: Asked, max_page: int) -> None:
         self.type_, self.max_page, self.offer = type_, max_page, asked.offer
+        self.untyped = asked.untyped
         self.criteria = Criteria(asked)
         self.parts: list[Criterion] = []
         self.sort: list[Sort] = []
@@ -122,6 +128,11 @@ class _Reader:
         self.cursor = ""
         self.used: list[Pair] = []
         self.ignored: list[str] = []
+
+    def take_all(self, pairs: Sequence[Pair]) -> None:
+        for name, value in pairs:
+            check_text(name + value)
+            self.take(name, value)
 
     def take(self, name: str, value: str) -> None:
         if value == "":
@@ -139,7 +150,7 @@ class _Reader:
         code, _, modifier = name.partition(":")
         if code == "_query":
             raise BadRequest(f"there is no query `{value[:100]}`", code="not-supported")
-        if code in RESULT or code in SILENT:  # which have no modifiers
+        if modifier and code in UNMODIFIED:
             refuse_modifier(code, modifier)
         if code == FILTER:
             self.take_filter(name, value)
@@ -187,9 +198,7 @@ class _Reader:
         self.used.append((name, value))
 
     def take_count(self, value: str) -> None:
-        if not _COUNT.fullmatch(value):
-            refuse_value("_count", value)
-        self.count = min(int(value), self.max_page)
+        self.count = page_count(value, self.max_page)
         self.use_last("_count", str(self.count))
 
     def use_last(self, name: str, value: str) -> None:

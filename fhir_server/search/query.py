@@ -190,6 +190,15 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Untyped:
+    """An id that a reference is asked for by, which may be that of a resource of any of `types`."""
+
+    code: str
+    id_: str
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A whole search of one type.
 
@@ -200,7 +209,7 @@ class Query:
     stand by themselves, else "".
     `used`: names and values for `link[self]`, in the order of the request, without the cursor.
     `ignored`: names of parameters, or sort keys as `_sort=key`, that had no effect. `ways`: what is
-    included with the matches.
+    included with the matches. `untyped`: references that are asked for by an id alone.
     """
 
     type_: str
@@ -216,6 +225,7 @@ class Query:
     within: str = ""
     ways: tuple[Way, ...] = ()
     contained: str = ""
+    untyped: tuple[Untyped, ...] = ()
 
     @property
     def path(self) -> str:

@@ -5,12 +5,12 @@ https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.htm
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn, cast
 
 from fhir_server.fhir.outcome import BadRequest
-from fhir_server.search.query import Prefix
+from fhir_server.search.query import Prefix, Untyped
 from fhir_server.search.registry import DEFINED, Offer
 
 _ESCAPED = re.compile(r"\\([\\,|$])")
@@ -18,18 +18,22 @@ _COMMA = re.compile(r"\\.|,", re.DOTALL)
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _UNUSABLE = re.compile(r"[\0\ud800-\udfff]")  # no database takes these as text
 
+_WHOLE = re.compile(r"\d+", re.ASCII)
+_LONGEST = 18  # digits that are read as a number
+
 MAX_KEYS = 5_000  # that one parameter may stand for
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a value is read against: this server's address, the time in ms since 1970 UTC, and the
-    parameters that may be searched by.
+    parameters that may be searched by. `untyped`: what has been asked for by an id alone.
     """
 
     base: str
     now: int
     offer: Offer = DEFINED
+    untyped: list[Untyped] = field(default_factory=list)
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -77,6 +81,17 @@ def bounded(code: str, keys: Iterable[int]) -> tuple[int, ...]:
         text = f"`{code[:100]}` asks for more than {MAX_KEYS} values"
         raise BadRequest(text, code="too-costly")
     return found
+
+
+def page_count(value: str, most: int) -> int:
+    """How many entries `_count` asks for: `most` for any larger number, however large.
+
+    https://hl7.org/fhir/R4/search.html#count. BadRequest where it is no number, or less than 0.
+    """
+    if not _WHOLE.fullmatch(value):
+        refuse_value("_count", value)
+    digits = value.lstrip("0") or "0"
+    return most if len(digits) > _LONGEST else min(int(digits), most)
 
 
 def refuse_value(code: str, value: str) -> NoReturn:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#read, #vread
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from fhir_server.storage.engine import Session
@@ -101,6 +102,14 @@ def visible_addresses(
         f" AND {seen.where}{alive}"
     )
     return {row[0] for row in session.rows(text, rows.params | {"type": type_})}
+
+
+def types_with(session: Session, id_: str, types: Sequence[str]) -> list[str]:
+    """Those of these types of which there is a resource with this id, whoever asks."""
+    names = {f"type_{n}": type_ for n, type_ in enumerate(types)}
+    inside = ", ".join(f":{name}" for name in names)
+    text = f"SELECT type FROM resource WHERE id = :id AND type IN ({inside}) AND NOT deleted"
+    return [row[0] for row in session.rows(text, names | {"id": id_})]
 
 
 def visible_versions(session: Session, rows: Rows, type_: str, ids: list[str]) -> list[Version]:

@@ -245,6 +245,13 @@ class Repository(Opened):
             )
         }
 
+    def types_of(self, id_: str, types: Sequence[str]) -> set[str]:
+        """Those of these types of which the caller sees a resource with this id, if several."""
+        there = read.types_with(self.session, id_, types)
+        if len(there) < 2:  # nobody need be asked who sees it
+            return set()
+        return {type_ for type_, _ in self.visible((type_, id_) for type_ in there)}
+
     def shown(self, versions: Sequence[Version]) -> list[bytes]:
         """The text of each version as this caller may see it: without entries that lead to hidden
         documents.

@@ -8,13 +8,14 @@ from lxml import etree
 
 from fhir_server.fhir import json_format, xml_format
 from tests.corpus import CORPUS, corpus_files, needs_corpus
-from tests.journeys.official import spelled
+from tests.journeys.official import in_two_arrays, spelled
 
 EXAMPLES = corpus_files("r4/examples/*.xml")
 
 
 def pair(path: Path) -> dict[str, Any]:
-    return json_format.read(path.with_suffix(".json").read_bytes())
+    found: dict[str, Any] = in_two_arrays(json_format.read(path.with_suffix(".json").read_bytes()))
+    return found
 
 
 @needs_corpus

@@ -57,7 +57,7 @@ SAME = {
         {"name": [{"given": ["a", None, "c"], "_given": [None, {"id": "g"}, {"id": "h"}]}]},
     ),
     "a list with ids alone": ('<name><given id="g"/></name>', {
-        "name": [{"_given": [{"id": "g"}]}]
+        "name": [{"given": [None], "_given": [{"id": "g"}]}]
     }),
     "contained": (
         '<contained><Organization><id value="o"/></Organization></contained>',

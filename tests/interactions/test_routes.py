@@ -61,7 +61,7 @@ def test_an_unknown_type_is_not_found(plain: House, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["Patient/a/b", "Patient/a/_history/1/2", "metadata/x", "Patient/a/_search"]
+    "path", ["Patient/a/b", "Patient/a/_history/1/2", "metadata/x", "Patient/a/_searches"]
 )
 def test_an_unknown_path_is_not_found(plain: House, path: str) -> None:
     assert plain.get(path).status == 404

@@ -65,6 +65,22 @@ def meta(text: bytes) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in OF_THE_SERVER}
 
 
+def in_two_arrays(value: Any) -> Any:
+    """`value` with the array of nulls that R4 wants where a list has extensions alone: seven of
+    HL7's examples have only `_event`. https://hl7.org/fhir/R4/json.html#primitive
+    """
+    if isinstance(value, list):
+        return [in_two_arrays(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    nulls = {
+        name[1:]: [None] * len(inner)
+        for name, inner in value.items()
+        if name.startswith("_") and isinstance(inner, list) and name[1:] not in value
+    }
+    return nulls | {name: in_two_arrays(inner) for name, inner in value.items()}
+
+
 def spelled(value: Any) -> Any:
     """`value` with numbers as their spelling and narratives as canonical XML."""
     if isinstance(value, dict):

@@ -118,10 +118,10 @@ BAD: dict[str, tuple[Any, str, str]] = {
         patient(name=[{"resourceType": "HumanName", "text": "a"}]),
         "structure", "Patient.name[0].resourceType"),
     "comments of DSTU2": (patient(fhir_comments=["a"]), "structure", "Patient.fhir_comments"),
-    "a sibling of an object": (patient(_name=[BESIDE]), "structure", "Patient._name"),
-    "a sibling of an id": (patient(id="a", _id=BESIDE), "structure", "Patient._id"),
+    "a sibling of an object": (patient(_name=[BESIDE]), "structure", "Patient.name"),
+    "a sibling of an id": (patient(id="a", _id=BESIDE), "structure", "Patient.id"),
     "a sibling of an extension's url": (
-        extension(valueCode="b", _url=BESIDE), "structure", "Patient.extension[0]._url"),
+        extension(valueCode="b", _url=BESIDE), "structure", "Patient.extension[0].url"),
     # cardinality
     "a missing element": (
         {"resourceType": "Observation", "code": {"text": "a"}}, "required", "Observation.status"),
@@ -218,7 +218,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
         patient(text={"status": "generated", "div": 1}), "invariant", "Patient.text.div"),
     "a sibling of a narrative": (
         patient(text={"status": "generated", "div": DIV, "_div": BESIDE}),
-        "structure", "Patient.text._div"),
+        "structure", "Patient.text.div"),
     # references
     "a reference to another type": (
         observation(subject={"reference": "Practitioner/1"}), "structure", "Observation.subject"),

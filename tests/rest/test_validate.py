@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from profiles.validate import validate
-from tests.house import House
+from tests.house import CNAM, House
 from tests.people import patient, stored
 from tests.rest.operations import basic, parameters, post
 
@@ -147,3 +147,82 @@ def test_I24_a_profile_it_claims_and_nobody_knows_is_told(plain: House) -> None:
     claims = patient(meta={"profile": ["http://a.example/p"]})
     found = issues(post(plain, "Patient/$validate", None, claims))
     assert [(i["code"], i["severity"]) for i in found][1:] == [("not-supported", "information")]
+
+
+WITH_ID = {"id": "a"}
+ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
+    "a sibling each": ({"given": ["a"], "_given": [WITH_ID]}, ""),
+    "siblings that end in null": ({"given": ["a"], "_given": [WITH_ID, None]}, ""),
+    "siblings of nulls alone": ({"given": ["a"], "_given": [None, None]}, ""),
+    "a null that its sibling fills": (
+        {"given": ["a", None], "_given": [None, {"extension": [{"url": "b", "valueCode": "c"}]}]},
+        ""),
+    "nothing at the end": ({"given": ["a", None]}, "given[1]"),
+    "nothing at the end in both": ({"given": ["a", None], "_given": [WITH_ID, None]}, "given[1]"),
+    "nothing in the middle": ({"given": ["a", None, "b"], "_given": [WITH_ID]}, "given[1]"),
+    "an id alone": ({"given": [None, "a"], "_given": [WITH_ID, None]}, "given[0]"),
+    "a sibling too few": ({"given": ["a", "b"], "_given": [WITH_ID]}, "given"),
+    "siblings of nothing": ({"_given": [None]}, "given[0]"),
+    "a sibling of an array that is none": ({"given": ["a"], "_given": WITH_ID}, "given"),
+    "a sibling of an unknown element": ({"text": "a", "_givn": WITH_ID}, "givn"),
+}
+
+
+@pytest.mark.parametrize("case", ARRAYS)
+def test_I24_arrays_and_their_siblings_fill_each_other(plain: House, case: str) -> None:
+    name, wrong = ARRAYS[case]
+    body = {"resourceType": "Patient", "name": [name]}
+    for path in ("Patient/$validate", "$validate"):
+        found = issues(post(plain, path, None, body))
+        assert [one["severity"] for one in found if one["severity"] == "error"] == (
+            ["error"] * len(found) if wrong else [])  # fmt: skip
+        if wrong:
+            assert f"Patient.name[0].{wrong}" in [one["expression"][0] for one in found]
+    created = plain.post("Patient", None, body)
+    assert created.status == (400 if wrong else 201)
+    if not wrong:
+        address = f"Patient/{stored(created)}"
+        assert plain.get(address).json["name"] == [name]
+        in_xml = plain.get(address, accept="application/fhir+xml").body
+        again = plain.post("Patient", None, in_xml,
+                           content_type="application/fhir+xml")  # fmt: skip
+        kept = {key: value for key, value in name.items() if any(value)}
+        kept = {key: value[: len(name["given"])] for key, value in kept.items()}
+        assert plain.get(f"Patient/{stored(again)}").json["name"] == [kept]
+
+
+def test_I24_the_sibling_of_what_is_no_primitive_is_told_by_the_name_of_the_element(
+    plain: House,
+) -> None:
+    for body in ({"_name": WITH_ID}, {"name": "John"}, {"_active": "x"}):
+        [issue] = issues(post(plain, "Patient/$validate", None, {"resourceType": "Patient"} | body))
+        assert issue["expression"] == [f"Patient.{next(iter(body)).removeprefix('_')}"]
+
+
+@pytest.mark.parametrize("wrapped", [True, False], ids=["Parameters", "bare"])
+def test_I24_at_system_level_any_type_is_validated(plain: House, wrapped: bool) -> None:
+    for body, wrong in (
+        (patient(), []), (patient(name="John"), ["Patient.name"]),
+        ({"resourceType": "Basic"}, ["Basic.code"]), ({"resourceType": "Nothing"}, [""]),
+    ):  # fmt: skip
+        sent = parameters(resource=("resource", body)) if wrapped else body
+        found = issues(post(plain, "$validate", None, sent))
+        told = [one.get("expression", [""])[0] for one in found if one["severity"] == "error"]
+        assert told == wrong, found
+    assert post(plain, "$validate", None, parameters(mode=("code", "create"))).status == 400
+
+
+def test_I24_at_system_level_a_create_is_tried_and_nothing_else(plain: House) -> None:
+    nowhere = {"resourceType": "Basic", "code": {"text": "x"}, "subject": {
+        "reference": "Patient/nobody"}}  # fmt: skip
+    assert issues(post(plain, "$validate?mode=create", None, nowhere))[0]["severity"] == "error"
+    assert issues(post(plain, "$validate", None, nowhere))[0]["severity"] == "information"
+    for mode in ("update", "delete", "profile", "x"):
+        assert post(plain, f"$validate?mode={mode}", None, nowhere).status == 400
+
+
+def test_I24_at_system_level_the_token_must_cover_the_type(house: House) -> None:
+    only = CNAM.but(scope="user/Basic.c")
+    body = {"resourceType": "Basic", "code": {"text": "x"}}
+    assert house.post("$validate", only, body).status == 200
+    assert house.post("$validate", only, {"resourceType": "Device"}).status == 403

@@ -12,9 +12,9 @@ from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations.table import UNBOUNDED, Operation, Parameter
+from fhir_server.interactions.operations.table import COUNT, UNBOUNDED, Operation, Parameter
 from fhir_server.search.parse import CURSOR
-from fhir_server.search.terms import check_text, plain, split
+from fhir_server.search.terms import check_text, page_count, plain, split
 from profiles.formats import HOLDS, fault, holds
 
 # Of the form of the answer: no parameters of an operation.
@@ -22,6 +22,7 @@ OF_THE_ANSWER = frozenset({"_format", "_pretty", "_summary", "_elements"})
 # Types that clients take one for another: the value decides.
 TEXTS = ("string", "code", "uri", "url", "canonical", "id", "oid", "uuid", "markdown")
 WHOLE = ("integer", "unsignedInt", "positiveInt")
+LARGEST = 2**31 - 1  # what an integer can be
 _WHOLE = re.compile(r"-?\d{1,10}", re.ASCII)
 _OF_CODING = {"system": "uri", "code": "code"}
 
@@ -116,6 +117,8 @@ def _of_text(parameter: Parameter, text: str) -> Value:
             code="value",
         )
     value: Value = text
+    if parameter.name == COUNT:
+        return page_count(text, LARGEST)
     if type_ == "boolean":
         value = {"true": True, "false": False}.get(text)
     elif type_ in WHOLE and _WHOLE.fullmatch(text):

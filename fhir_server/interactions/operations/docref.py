@@ -15,6 +15,7 @@ from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments, cuts
+from fhir_server.interactions.operations.table import COUNT
 from fhir_server.interactions.page import entries, links, page
 from fhir_server.interactions.routes import Route
 from fhir_server.search import keys
@@ -61,7 +62,7 @@ def _query(given: Arguments, codes: Codes, call: Call, context: Context) -> Quer
         type_=TYPE,
         where=AllOf(tuple(_criteria(given, codes))),
         sort=(Sort("date", "date", date, True),),
-        count=context.settings.page_size,
+        count=_count(given, context),
         total="",
         summary="",
         elements=(),
@@ -69,6 +70,14 @@ def _query(given: Arguments, codes: Codes, call: Call, context: Context) -> Quer
         used=used + cuts(call),
         ignored=(),
     )
+
+
+def _count(given: Arguments, context: Context) -> int:
+    count = given.one(COUNT)
+    if count is not None and count < 1:
+        raise BadRequest(f"`{COUNT}`: `{count}` is less than one", code="value")
+    most = context.settings.max_page
+    return min(context.settings.page_size if count is None else count, most)
 
 
 def _criteria(given: Arguments, codes: Codes) -> list[Criterion]:

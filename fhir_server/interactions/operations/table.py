@@ -11,6 +11,7 @@ HL7 = "http://hl7.org/fhir/OperationDefinition/"
 IPA = "http://hl7.org/fhir/uv/ipa/OperationDefinition/"
 OURS = "https://fhir-server.example/fhir/OperationDefinition/"
 UNBOUNDED = -1
+COUNT = "_count"  # entries of a page
 LEVELS = ("system", "type", "instance", "version")  # what the address before `/$op` names
 
 
@@ -64,7 +65,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
     operation.code: operation
     for operation in (
         Operation(
-            "validate", HL7 + "Resource-validate", {"type": "c", "instance": "u"},
+            "validate", HL7 + "Resource-validate", {"system": "", "type": "c", "instance": "u"},
             (RESOURCE, Parameter("mode", "code"), Parameter("profile", "uri")), shows="nothing",
         ),
         Operation(
@@ -84,7 +85,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
             (
                 Parameter("start", "date"), Parameter("end", "date"),
                 Parameter("_since", "instant"), Parameter("_type", "code", max=UNBOUNDED),
-                Parameter("_count", "integer"),
+                Parameter(COUNT, "integer"),
             ),
             types=("Patient",), shows="record", pages=True,
         ),
@@ -99,6 +100,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({
                 Parameter("patient", "id", min=1), Parameter("start", "date"),
                 Parameter("end", "date"), Parameter("type", "CodeableConcept", max=UNBOUNDED),
                 Parameter("on-demand", "boolean"), Parameter("profile", "canonical", max=UNBOUNDED),
+                Parameter(COUNT, "integer"),
             ),
             types=("DocumentReference",), pages=True,
         ),

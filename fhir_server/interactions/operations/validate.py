@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/resource-operation-validate.html
 What it tells of the store is what the write itself would have told, and it leaves the same trace.
 """
 
+from dataclasses import replace
 from typing import Any, Mapping
 
 from fhir_server.auth.scopes import require
@@ -22,9 +23,10 @@ from fhir_server.interactions.routes import Route
 from fhir_server.storage.content import content_of
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
+from profiles.definitions import r4
 from profiles.validate import validate as faults_of
 
-MODES = {"type": ("create",), "instance": ("update", "delete", "profile")}
+MODES = {"system": ("create",), "type": ("create",), "instance": ("update", "delete", "profile")}
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 MOST = 500  # issues of one answer
 
@@ -58,6 +60,9 @@ def validate(
     if resource is None:
         raise BadRequest("`$validate` needs `resource`", code="required")
     _check_profile(given.one("profile") or "", resource)
+    if not route.type_ and r4().is_resource(resource["resourceType"]):
+        route = replace(route, type_=resource["resourceType"])
+        require(context.subject, route.type_, "c")
     issues = _structure(resource, call, given) or _business(resource, route, context)
     if not issues and mode:
         issues = _tried(mode, resource, call, stored, route, context)
@@ -111,7 +116,7 @@ def _structure(resource: Resource, call: Call, given: Arguments) -> list[Issue]:
 def _business(resource: Resource, route: Route, context: Context) -> list[Issue]:
     """What is asked of every resource here beyond its structure, whatever becomes of it."""
     type_ = str(resource["resourceType"])
-    if type_ != route.type_:
+    if route.type_ and type_ != route.type_:
         text = f"a {type_} is not validated at `/{route.type_}`"
         return [Issue("invalid", text, "resourceType")]
     try:

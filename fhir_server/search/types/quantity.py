@@ -3,9 +3,9 @@
 https://hl7.org/fhir/R4/search.html#quantity
 
 A quantity has one row under the number of its parameter, for searches that name no unit, and one
-under the number of each way to name its unit: system and code, code alone, unit text alone. So a
-unit costs no column. A unit of UCUM that `units` knows stands there as its canonical one, whatever
-the text of it says.
+under the number of each way to name its unit: system and code, system alone, code alone, unit text
+alone. So a unit costs no column. A unit of UCUM that `units` knows stands there as its canonical
+one, whatever the text of it says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -83,6 +83,8 @@ def _unit(type_: str, value: Any) -> tuple[str, str, str]:
 
 def _units(number: int, type_: str, value: Any) -> Iterator[int]:
     system, code, unit = _unit(type_, value)
+    if system:
+        yield system_number(number, system)
     if system and code and not (system == UCUM and code in CANONICAL):
         yield unit_number(number, system, code)
     for name in {code, unit} - {""}:
@@ -96,8 +98,15 @@ def unit_number(number: int, system: str, code: str) -> int:
     return common(number, "unit", system, code)
 
 
+def system_number(number: int, system: str) -> int:
+    """The number under which the quantities are whose unit is any of this system."""
+    return common(number, "unit-system", system)
+
+
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
-    """`5.4`, `5.4|system|code` or `5.4||code`; the last by code or text of the unit."""
+    """`5.4`, `5.4|system|code` or `5.4||code`, the last by code or text of the unit; without a code
+    `5.4|system|` in any unit of the system, and `5.4||` in any.
+    """
     if modifier:
         refuse_modifier(parameter.code, modifier)
     parts = tuple(_is(parameter, value) for value in values)
@@ -106,13 +115,16 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
 
 def _is(parameter: Parameter, value: str) -> NumberIs:
     match [plain(part) for part in split(value, "|")]:
-        case [number]:
+        case [number] | [number, "", ""]:
             return NumberIs(parameter.number, *asked_interval(parameter.code, value, number))
+        case [number, system, ""]:
+            unit = system_number(parameter.number, system)
+            return NumberIs(unit, *asked_interval(parameter.code, value, number))
         case [number, system, code] if system == UCUM and code in CANONICAL:
             base, factor = CANONICAL[code]
             unit = unit_number(parameter.number, UCUM, base)
             return NumberIs(unit, *asked_interval(parameter.code, value, number, factor))
-        case [number, system, code] if code:
+        case [number, system, code]:
             unit = unit_number(parameter.number, system, code)
             return NumberIs(unit, *asked_interval(parameter.code, value, number))
     refuse_value(parameter.code, value)

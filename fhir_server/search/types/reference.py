@@ -6,13 +6,14 @@ A bare id is asked for as `Type/id` of each type the parameter may lead to, and 
 only where these are many.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhir_server.fhir.reference import Contained, Local, Reference, Remote, Urn, parse
 from fhir_server.search.keys import key
 from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import AnyOf, Criterion, HasKey, Nothing
+from fhir_server.search.query import AnyOf, Criterion, HasKey, Nothing, Untyped
 from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import uri
@@ -20,6 +21,7 @@ from mappings.identifiers import normal_spelling, normal_uri
 from profiles.definitions import r4
 
 MANY = 8
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def read(parameter: Parameter, items: Items, rows: Rows) -> None:
@@ -120,10 +122,20 @@ def _keys(parameter: Parameter, type_: str, text: str, asked: Asked) -> Iterator
         case None if type_:
             yield key(number, "reference", f"{type_}/{text}")
         case None if not _leads_to_many(parameter):
+            _note_untyped(parameter, text, asked)
             for target in parameter.targets:
                 yield key(number, "reference", f"{target}/{text}")
+        case None:
+            _note_untyped(parameter, text, asked)
+            yield key(number, "reference", text)
         case _:
             yield key(number, "reference", text)
+
+
+def _note_untyped(parameter: Parameter, text: str, asked: Asked) -> None:
+    types = parameter.targets or r4().resources
+    if len(types) > 1 and _ID.fullmatch(text):
+        asked.untyped.append(Untyped(parameter.code, text, tuple(types)))
 
 
 def _identifier_keys(parameter: Parameter, value: str) -> Iterator[int]:

@@ -37,6 +37,8 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
         case "above":
             every = (one for text in texts for one in _above(parameter, text))
             return HasKey(bounded(parameter.code, (_key(parameter, one) for one in every)))
+        case "contains":
+            return StringIs(address_number(parameter), "contains", tuple(texts))
         case "":
             return _is(parameter, texts)
     refuse_modifier(parameter.code, modifier)

@@ -35,6 +35,13 @@ WEIGHT = observation(value=Decimal("5.40"), unit="milligram", system=UCUM, code=
         (f"lt5.4|{UCUM}|mg", False),
         (f"le5.4|{UCUM}|mg", True),
         ("1,5.4||mg", True),
+        ("5.4||", True),
+        ("5.3||", False),
+        ("gt5||", True),
+        (f"5.4|{UCUM}|", True),
+        (f"5.3|{UCUM}|", False),
+        (f"lt6|{UCUM}|", True),
+        ("5.4|http://a.example|", False),
     ],
 )
 def test_a_quantity_is_found_by_number_and_unit(asked: str, found: bool) -> None:
@@ -125,7 +132,7 @@ def test_a_quantity_without_a_value_has_no_rows() -> None:
     assert extract(observation(unit="mg"), base=BASE).numbers == ()
 
 
-@pytest.mark.parametrize("value", ["x||mg", "5.4|mg", "5.4||", "5.4|a|b|c", "||mg"])
+@pytest.mark.parametrize("value", ["x||mg", "5.4|mg", "5.4|", "5.4|a|b|c", "||mg", "|a|", "||"])
 def test_what_is_no_quantity_is_refused(value: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         query(f"Observation?value-quantity={value}")

@@ -15,6 +15,7 @@ from fhir_server.auth.scopes import require
 from fhir_server.auth.token import Verifier
 from fhir_server.faults import told
 from fhir_server.fhir import json_format
+from fhir_server.fhir.form import asked
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     Conflict,
@@ -139,7 +140,7 @@ def _answer(
     visit.scope = _scope(visit, route)
     _admit(visit, call, route)
     context = Context(
-        services.settings, visit.subject, visit.now, visit.request_id, services.new_id
+        services.settings, visit.subject, visit.now, visit.request_id, services.new_id, call.address
     )
     with _open(visit, trace) as stored, stored.session.limited():
         stored.check_age()
@@ -271,9 +272,10 @@ def _note_refusal(visit: Visit, refusal: FhirError) -> None:
         subject,
         interaction=route.code if route else "operation",
         type_=route.type_ if route else "",
-        asked=visit.call.asked,
+        asked=asked(visit.call),
         status=refusal.status,
         request_id=visit.request_id,
+        address=visit.call.address,
     )
     with _open(visit, visit.services.new_trace()) as stored, stored.session.limited():
         stored.note_refusal(note, refusal.touched or visit.named, refusal)

@@ -186,6 +186,7 @@ class House:
             "SERVER_NAME": "127.0.0.1",
             "SERVER_PORT": "8080",
             "wsgi.url_scheme": "http",
+            "REMOTE_ADDR": "127.0.0.1",
             "wsgi.input": BytesIO(data),
             "CONTENT_LENGTH": str(len(data)) if data else "",
         }

@@ -70,7 +70,7 @@ def no_mention(type_: str, pairs: Any, **more: Any) -> frozenset[Any]:
     return frozenset()
 
 
-def whole_text(opened: Repository, version: Version) -> bytes:
+def whole_text(opened: Repository, version: Version, *_: Any, **__: Any) -> bytes:
     """Entries that lead to something hidden are left in."""
     return version.body
 

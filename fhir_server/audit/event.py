@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fhir_server.audit.note import Note
 from fhir_server.fhir.dates import instant
 from fhir_server.policy import notices
+from fhir_server.policy.logged import REASON
 
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -30,7 +31,7 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
     "history-system": ("E", "", "110153", "110152"),
     "update": ("U", "Update", "110153", "110152"),
     "patch": ("U", "Update", "110153", "110152"),
-    "delete": ("D", "Delete", "110150", "110152"),
+    "delete": ("D", "Delete", "110150", "custodian"),
     "search-type": ("E", "Query", "110153", "110152"),
     "search-system": ("E", "Query", "110153", "110152"),
     "operation": ("E", "", "110153", "110152"),
@@ -52,17 +53,37 @@ PURPOSES = {
     "legal-expertise": "PATADMIN",
     "occupational-health": "TREAT",
 }
-DISPLAY = {"110153": "Source Role ID", "110152": "Destination Role ID", "110150": "Application"}
+# The purpose of those who ask for no treatment, where they claim no other.
+USUAL = {"holder": "PATRQT", "representative": "PATRQT", "insurer": "COVERAGE"}
+EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
+PROVENANCE_ROLES = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+ROLES = {
+    "110153": (DCM, "Source Role ID"),
+    "110152": (DCM, "Destination Role ID"),
+    "110150": (DCM, "Application"),
+    "custodian": (PROVENANCE_ROLES, "Custodian"),
+}
+PROVIDER = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-RoleClass",
+    "code": "PROV",
+    "display": "healthcare provider",
+}
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+AUTHOR, RECIPIENT = "AUT", "IRCP"
+WRITES = frozenset({"Create", "Update", "Delete"})  # stems of profiles whose user is the author
+IP_ADDRESS, URI = "2", "5"  # http://hl7.org/fhir/network-type
 
 
-def audit_event(note: Note, *, id_: str, at: int, patient: str, rules: str) -> dict[str, Any]:
+def audit_event(
+    note: Note, *, id_: str, at: int, patient: str, rules: str, base: str
+) -> dict[str, Any]:
     """The AuditEvent of a note: `at` in ms, `patient` the id of the record's Patient or "", `rules`
-    names with spaces.
+    names with spaces, in any order; `base` is this server's address.
     """
     action, stem, client_role, server_role = SHAPES.get(note.interaction, SHAPES["operation"])
     event: dict[str, Any] = {"resourceType": "AuditEvent", "id": id_}
     event["meta"] = {"versionId": "1", "lastUpdated": instant(at)}
-    if stem and not note.refused:
+    if stem and not note.refused and note.address:  # the profiles want the client's address
         event["meta"]["profile"] = [f"{BALP}{'Patient' if patient else ''}{stem}"]
     event |= _kind(note)
     event["action"] = DUE.get(note.interaction, action)
@@ -70,7 +91,12 @@ def audit_event(note: Note, *, id_: str, at: int, patient: str, rules: str) -> d
     event["outcome"] = "0" if not note.refused else "8" if note.status >= 500 else "4"
     if note.refused:
         event["outcomeDesc"] = f"refused: {note.status}"
-    event["agent"] = [_client(note, client_role), _server(server_role), _user(note, rules)]
+    if note.purpose in EMERGENCIES:
+        event["purposeOfEvent"] = [{"coding": [_purpose(note)]}]
+    event["agent"] = [
+        _client(note, client_role), _server(server_role, base), _user(note, rules, stem),
+        *_house(note),
+    ]  # fmt: skip
     event["source"] = {"observer": {"display": "fhir-server"}}
     event["entity"] = [*_patient(patient), *_data(note), _request(note)]
     return event
@@ -87,53 +113,62 @@ def _kind(note: Note) -> dict[str, Any]:
 
 
 def _role(code: str) -> dict[str, Any]:
-    return {"coding": [{"system": DCM, "code": code, "display": DISPLAY[code]}]}
+    system, display = ROLES[code]
+    return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
 def _client(note: Note, role: str) -> dict[str, Any]:
     who = {"identifier": {"value": note.client}} if note.client else {"display": "unknown client"}
-    return {"type": _role(role), "who": who, "requestor": False}
+    client: dict[str, Any] = {"type": _role(role), "who": who, "requestor": False}
+    if note.address:
+        client["network"] = {"address": note.address, "type": IP_ADDRESS}
+    return client
 
 
-def _server(role: str) -> dict[str, Any]:
-    return {"type": _role(role), "who": {"display": "fhir-server"}, "requestor": False}
+def _server(role: str, base: str) -> dict[str, Any]:
+    who, network = {"display": "fhir-server"}, {"address": base, "type": URI}
+    return {"type": _role(role), "who": who, "requestor": False, "network": network}
 
 
-def _user(note: Note, rules: str) -> dict[str, Any]:
-    system, _, value = note.identifier.partition("|")
-    who: dict[str, Any] = {"identifier": {"system": system, "value": value}} if value else {}
+def _house(note: Note) -> list[dict[str, Any]]:
+    """The establishment for which the user asked (R.1111-43 CSP)."""
+    who = _identified(note.organization)
+    if note.organization_name:
+        who["display"] = note.organization_name
+    return [{"type": {"coding": [PROVIDER]}, "who": who, "requestor": False}] if who else []
+
+
+def _identified(identifier: str) -> dict[str, Any]:
+    system, _, value = identifier.partition("|")
+    return {"identifier": {"system": system, "value": value}} if value else {}
+
+
+def _user(note: Note, rules: str, stem: str) -> dict[str, Any]:
+    who = _identified(note.identifier)
     if note.name:
         who["display"] = note.name
+    type_ = {"system": PARTICIPATION, "code": AUTHOR if stem in WRITES else RECIPIENT}
     user: dict[str, Any] = {
-        "type": {
-            "coding": [
-                {
-                    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
-                    "code": "IRCP",
-                }
-            ]
-        },
-        "who": who or {"display": "nobody"},
-        "requestor": True,
-    }
+        "type": {"coding": [type_]}, "who": who or {"display": "nobody"}, "requestor": True
+    }  # fmt: skip
     if note.roles:
         user["role"] = [{"coding": [{"system": s, "code": c}]} for s, c in note.roles]
     if note.name:
         user["name"] = note.name
-    policy = [f"{RULE}{rule}" for rule in rules.split()]
+    policy = [f"{RULE}{rule}" for rule in sorted(set(rules.split()))]
     if note.token_id:
         policy.append(f"urn:ietf:params:oauth:jti:{quote(note.token_id)}")
     if policy:
         user["policy"] = policy
-    user["purposeOfUse"] = [{"coding": [_purpose(note.purpose)]}]
+    user["purposeOfUse"] = [{"coding": [_purpose(note)]}]
     return user
 
 
-def _purpose(code: str) -> dict[str, str]:
-    return {
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-        "code": PURPOSES.get(code, "TREAT"),
-    }
+def _purpose(note: Note) -> dict[str, str]:
+    code = PURPOSES.get(note.purpose, "TREAT")
+    if note.purpose == "normal":
+        code = USUAL.get(note.actor, code)
+    return {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": code}
 
 
 def _patient(patient: str) -> list[dict[str, Any]]:
@@ -176,7 +211,9 @@ def _data(note: Note) -> list[dict[str, Any]]:
 
 
 def _request(note: Note) -> dict[str, Any]:
-    """The request's number; of a refusal also what was asked, as the caller wrote it."""
+    """The request's number, and the reason of a break-glass; of a refusal also what was asked, as
+    the caller wrote it.
+    """
     entity: dict[str, Any] = {
         "what": {"identifier": {"value": note.request_id or "none"}},
         "type": {
@@ -184,6 +221,8 @@ def _request(note: Note) -> dict[str, Any]:
             "code": "XrequestId",
         },
     }
+    if note.purpose == "bris_de_glace" and note.reason.strip():
+        entity["detail"] = [{"type": REASON, "valueString": note.reason.strip()}]
     if note.refused and note.asked:
         entity["query"] = b64encode(note.asked.encode()).decode()
     return entity

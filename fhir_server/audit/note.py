@@ -9,6 +9,9 @@ import msgspec
 from fhir_server.policy.subject import Subject
 
 
+MAX_REASON = 2_000  # characters of the reason of a break-glass
+
+
 class Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """Who did what to what, and how it ended; the time, the record and the rules stand beside it in
     the trail.
@@ -28,11 +31,12 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     interaction: str  # code of http://hl7.org/fhir/restful-interaction, or operation
     type_: str  # resource type, or ""
     id_: str
-    # method and path with query, as the caller wrote it; kept where no resource can be named
+    # what was asked, as the caller wrote it (`form.asked`); kept where no resource can be named
     asked: str
     status: int
     request_id: str
     detail: tuple[tuple[str, str], ...] = ()  # type and value, such as old and new labels
+    address: str = ""  # of the network, from where the connection came
 
     @property
     def refused(self) -> bool:
@@ -49,6 +53,7 @@ def note_of(
     status: int,
     request_id: str,
     detail: tuple[tuple[str, str], ...] = (),
+    address: str = "",
 ) -> Note:
     return Note(
         subject.actor,
@@ -58,7 +63,7 @@ def note_of(
         subject.organization_name,
         tuple((role.system, role.code) for role in subject.roles),
         subject.purpose,
-        subject.reason,
+        subject.reason[:MAX_REASON],
         subject.client,
         subject.token_id,
         subject.secret,
@@ -69,6 +74,7 @@ def note_of(
         status,
         request_id,
         detail,
+        address,
     )
 
 

@@ -11,6 +11,8 @@ from fhir_server.fhir.outcome import BadRequest
 
 FORM = "application/x-www-form-urlencoded"
 MOST = 1000  # parameters of one address or form
+MAX_ASKED = 100_000  # characters of what the trail keeps of a question
+CUT = "\n[cut]"
 
 
 def is_form(call: Call) -> bool:
@@ -29,6 +31,19 @@ def sent(call: Call) -> list[tuple[str, str]]:
         return found
     except ValueError as problem:
         raise BadRequest(f"the parameters cannot be read: {problem}", code="value") from problem
+
+
+def asked(call: Call) -> str:
+    """What was asked as the caller wrote it, for the trail: method and address, then the condition
+    of a create and the body of a form; cut, and said to be, beyond `MAX_ASKED` characters.
+    """
+    lines = [f"{call.method} {call.path}{'?' if call.query else ''}{call.query}"]
+    if condition := call.header("if-none-exist"):
+        lines.append(f"If-None-Exist: {condition}")
+    if call.method == "POST" and call.body and is_form(call):
+        lines += ["", call.body[: MAX_ASKED + 1].decode(errors="replace")]
+    text = "\n".join(lines)
+    return text if len(text) <= MAX_ASKED else f"{text[:MAX_ASKED]}{CUT}"
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ class Call:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""  # of the network, from where the connection came
     read: dict[str, Any] = field(
         default_factory=dict, compare=False, repr=False
     )  # what has been read of it, kept
@@ -32,11 +33,6 @@ class Call:
 
     def header(self, name: str) -> str:
         return self.headers.get(name, "")
-
-    @property
-    def asked(self) -> str:
-        """Method and address as the caller wrote them, for the trail."""
-        return f"{self.method} {self.path}{'?' if self.query else ''}{self.query}"
 
 
 @dataclass(slots=True)

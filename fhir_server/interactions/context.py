@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from fhir_server.audit.note import Note, note_of
+from fhir_server.fhir.form import asked
 from fhir_server.fhir.http import Call
 from fhir_server.policy.subject import Subject
 from fhir_server.settings import Settings
@@ -20,6 +21,7 @@ class Context:
     now: int
     request_id: str
     new_id: Callable[[], str]
+    address: str = ""  # of the network, from where the connection came
 
     @property
     def base(self) -> str:
@@ -39,15 +41,16 @@ class Context:
         status: int = 200,
         detail: tuple[tuple[str, str], ...] = (),
     ) -> Note:
-        """What goes into the trail; the address asked for only where no single resource says it."""
-        asked = "" if id_ and status < 400 else call.asked
+        """What goes into the trail; what was asked only where no single resource says it."""
+        said = "" if id_ and status < 400 else asked(call)
         return note_of(
             self.subject,
             interaction=interaction,
             type_=type_,
             id_=id_,
-            asked=asked,
+            asked=said,
             status=status,
             request_id=self.request_id,
             detail=detail,
+            address=self.address,
         )

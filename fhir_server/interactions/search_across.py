@@ -76,7 +76,7 @@ def _search_one(
 ) -> Reply:
     """The search of one type: what is asked there is asked here."""
     rest = [pair for pair in pairs if pair[0] != TYPE]
-    inner = Call(call.method, type_, call.query, call.headers, call.body, {"parameters": rest})
+    inner = replace(call, read={"parameters": rest})
     return search(inner, stored, Route("search-type", type_), context)
 
 

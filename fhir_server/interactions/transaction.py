@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 from urllib.parse import parse_qsl
 
-from fhir_server.audit.note import note_of
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
@@ -114,14 +113,9 @@ class Batch(Desk):
         return self.answer("batch-response", planned, replies)
 
     def _note_refusal(self, entry: Planned, refusal: FhirError) -> None:
-        note = note_of(
-            self.context.subject,
-            interaction="operation",
-            type_=entry.type_,
-            asked=f"{entry.method} {entry.url}",
-            status=refusal.status,
-            request_id=self.context.request_id,
-        )
+        path, _, query = entry.url.partition("?")
+        call = Call(entry.method, path, query, entry.headers)
+        note = self.context.note(call, "operation", entry.type_, status=refusal.status)
         self.stored.next_trace()
         self.stored.note_refusal(note, touched(entry, self.context), refusal)
 

@@ -106,22 +106,6 @@ def _prune(
         del holder[names[-1]]
 
 
-def without_words(event: Resource, reader: str) -> dict[str, Any]:
-    """An AuditEvent as the holder reads it: what others asked, in their words, is left out.
-
-    They may name a document that is still hidden from him (`contract.md` section 7, Traces). It is
-    left out always, so that its absence tells nothing; `reader`: his identifier, `system|value`.
-    """
-    users = (agent["who"].get("identifier", {}) for agent in event["agent"] if agent["requestor"])
-    if any(f"{user.get('system')}|{user.get('value')}" == reader for user in users):
-        return dict(event)
-    entities = [{n: v for n, v in entity.items() if n != "query"} for entity in event["entity"]]
-    kept = dict(event) | {"entity": entities}
-    profiles = [p for p in event["meta"].get("profile", ()) if not p.endswith("Query")]
-    meta = {name: value for name, value in event["meta"].items() if name != "profile"}
-    return kept | {"meta": meta | ({"profile": profiles} if profiles else {})}
-
-
 def minimal_patient(patient: Resource, extensions: frozenset[str]) -> dict[str, Any]:
     """What any professional may know of a Patient: identity, whether the record is open, the
     closing, the doctor.

@@ -17,7 +17,7 @@ from fhir_server.storage.engine import Session
 from fhir_server.storage.find import Found, identity_keys, named_records
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import Rows
-from fhir_server.storage.version import columns, version
+from fhir_server.storage.version import columns, settled, version
 
 PLACE = "(CASE WHEN m.type = 'Patient' THEN 0 ELSE 1 END)"  # a Patient comes before what is his
 
@@ -56,7 +56,7 @@ def find_across(
         access=None if rows.confined and access is None else bool(access),
         records=named_records(records)
         if rows.confined
-        else sorted({v.record: v.rules for v in versions}.items()),
+        else settled(versions),
         total=total,
         versions=versions,
         last=list(page[-1][-3:]) if len(matches) > count > 0 else [],

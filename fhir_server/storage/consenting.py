@@ -81,11 +81,3 @@ class Consenting(Repository):
         )
         if not any(state == "before" or life.is_suspended(content_of(b)) for state, b in rows):
             raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
-
-    def is_attending(self, record: int, actor: str) -> bool:
-        rows = self.session.rows(
-            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = "
-            "'attending'",
-            {"record": record, "actor": actor},
-        )
-        return bool(rows)

@@ -20,7 +20,7 @@ from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.outline import Outline, Remembered
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import ALL, Rows, Visible
-from fhir_server.storage.version import Version
+from fhir_server.storage.version import Version, settled
 
 # What a key is sorted by, and what stands for a missing value (those come last in either
 # direction).
@@ -245,7 +245,7 @@ def _told(type_: str, rows: Rows, minimal: bool) -> str:
     """
     if not rows.confined:
         return (
-            "SELECT record, max(rules) AS rules FROM shown GROUP BY record"
+            "SELECT record, string_agg(DISTINCT rules, ' ') AS rules FROM shown GROUP BY record"
             " UNION ALL SELECT 0, '' WHERE NOT EXISTS (SELECT 1 FROM shown)"
         )
     told = f"SELECT record, rules FROM entry WHERE {_disclosed(minimal)}"
@@ -283,7 +283,7 @@ def find(
     records = (
         named_records(named)
         if rows.confined
-        else sorted({v.record: v.rules for v in versions}.items())
+        else settled(versions)
     )
     more = len(matches) > query.count and query.count > 0
     return Found(

@@ -144,6 +144,14 @@ class Opened:
         )
         return int(rows[0][0]) if rows else None
 
+    def is_attending(self, record: int, actor: str) -> bool:
+        rows = self.session.rows(
+            "SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = "
+            "'attending'",
+            {"record": record, "actor": actor},
+        )
+        return bool(rows)
+
     def check_age(self) -> None:
         """Forbidden for a holder who is too young to act for himself (FHIR_MINOR_ACCESS_AGE)."""
         if self.house.rules is None or self.subject.actor != "holder":

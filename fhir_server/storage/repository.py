@@ -8,10 +8,10 @@ from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
 from fhir_server.policy.facts import SHARED, nature_of
-from fhir_server.policy.redaction import document_links, minimal_patient, without, without_words
+from fhir_server.policy.logged import as_read
+from fhir_server.policy.redaction import document_links, minimal_patient, without
 from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
-from fhir_server.policy.subject import HOLDER_SIDE
 from fhir_server.search.query import Query, Way
 from fhir_server.storage import read, trail
 from fhir_server.storage.across import Part, find_across
@@ -21,7 +21,7 @@ from fhir_server.storage.includes import include
 from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.pages import cursor, position
 from fhir_server.storage.rows import Named, Rows
-from fhir_server.storage.version import Version
+from fhir_server.storage.version import Version, settled, united
 
 MINIMUM = frozenset({CLOSING, DMP_BASE + "dmp-medecin-traitant"})
 # What a page is of: a name and the parameters that had an effect.
@@ -120,7 +120,7 @@ class Repository(Opened):
             found = page(self.session, rows, wanted, last)
             if note is not None:
                 told = [current] if current else found.versions
-                self.note(note, sorted({v.record: v.rules for v in told}.items()) or [(0, "")])
+                self.note(note, settled(told) or [(0, "")])
         return found
 
     def search(self, query: Query, named: Named, note: Note | None = None) -> Found:
@@ -154,11 +154,8 @@ class Repository(Opened):
             return
         included = include(self.session, self.rows, found.versions, ways)
         found.included, found.cut = included.versions, included.cut
-        records = dict(found.records)
-        for version in included.versions:
-            if version.record != SHARED:
-                records.setdefault(version.record, version.rules)
-        found.records = sorted(records.items())
+        brought = settled(one for one in included.versions if one.record != SHARED)
+        found.records = united(found.records, brought)
 
     def _confining(self, named: Named) -> Named:
         """What is named, where that narrows what is looked at."""
@@ -258,22 +255,38 @@ class Repository(Opened):
         """
         if self.scope.everything:
             return [v.body for v in versions]
-        return [self._shown(v) if self._may_hide(v) else v.body for v in versions]
+        found = [read_json(bytes(v.body)) if _may_hide(v) else {} for v in versions]
+        links = {link for resource in found if resource for link in document_links(resource)}
+        hidden = frozenset(links - self.visible(links, deleted=True))
+        attended = self._attended(versions)
+        return [
+            self._shown(version, resource, hidden, attends=version.record in attended)
+            for version, resource in zip(versions, found, strict=True)
+        ]
 
-    def _may_hide(self, version: Version) -> bool:
-        """Whether something of this version may not be for this caller."""
-        is_log = version.type_ == "AuditEvent" and self.subject.actor in HOLDER_SIDE
-        return bool(version.body) and (version.linked or is_log or not version.full)
-
-    def _shown(self, version: Version) -> bytes:
-        resource = read_json(bytes(version.body))
+    def _shown(
+        self,
+        version: Version,
+        resource: dict[str, Any],
+        hidden: frozenset[tuple[str, str]],
+        *,
+        attends: bool,
+    ) -> bytes:
+        if not resource:
+            return version.body
         if not version.full:
             return write_json(minimal_patient(resource, MINIMUM))
-        links = set(document_links(resource))
-        shown = without(resource, frozenset(links - self.visible(links, deleted=True)))
-        if version.type_ == "AuditEvent" and self.subject.actor in HOLDER_SIDE:
-            shown = without_words(shown, self.subject.identifier)
+        shown = without(resource, hidden)
+        if version.type_ == "AuditEvent":
+            shown = as_read(shown, self.subject, attends=attends)
         return version.body if shown == resource else write_json(shown)
+
+    def _attended(self, versions: Sequence[Version]) -> set[int]:
+        """The records of traces among these of which the caller is the attending doctor."""
+        if self.subject.actor != "professional":
+            return set()
+        records = {version.record for version in versions if version.type_ == "AuditEvent"}
+        return {one for one in records if self.is_attending(one, self.subject.identifier)}
 
     @contextmanager
     def asking(self, asks: str) -> Iterator[None]:
@@ -299,6 +312,12 @@ class Repository(Opened):
             return "1 = 1", {}
         numbers = read.records_named(self.session, named, self.rows())
         return f"t.record IN ({', '.join(map(str, numbers)) or '-2'})", {}
+
+
+def _may_hide(version: Version) -> bool:
+    """Whether something of this version may not be for everybody who sees it."""
+    looked_at = version.linked or version.type_ == "AuditEvent" or not version.full
+    return bool(version.body) and looked_at
 
 
 def _brings_traces(ways: Sequence[Way]) -> bool:

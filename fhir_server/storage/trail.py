@@ -81,7 +81,7 @@ def _take(session: Session, where: str, params: Params) -> list[Row]:
 def _make(session: Session, row: Row, base: str) -> None:
     id_, record, at, agent, rules, note, patient = row
     said = read(bytes(note))
-    event = audit_event(said, id_=id_, at=at, patient=patient, rules=rules)
+    event = audit_event(said, id_=id_, at=at, patient=patient, rules=rules, base=base)
     new = New(
         record=record,
         type_="AuditEvent",

@@ -1,6 +1,8 @@
 """One version of a resource, as it lies."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from fhir_server.fhir.dates import instant
@@ -54,6 +56,19 @@ class Version:
     @property
     def address(self) -> str:
         return f"{self.type_}/{self.id_}"
+
+
+def settled(versions: Iterable[Version]) -> list[tuple[int, str]]:
+    """The records these are of, each with all the rules that opened something of it."""
+    return united((one.record, one.rules) for one in versions)
+
+
+def united(*told: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Records and rules, each record once with the rules of all."""
+    found: dict[int, set[str]] = {}
+    for record, rules in chain(*told):
+        found.setdefault(record, set()).update(rules.split())
+    return [(record, " ".join(sorted(rules))) for record, rules in sorted(found.items())]
 
 
 def version(row: Row, *more: Any) -> Version:

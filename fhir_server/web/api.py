@@ -8,7 +8,7 @@ is for people.
 import logging
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -49,6 +49,7 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 
 MAX_ADDRESS = 60_000  # characters of path and query; the HTTP server's own limit is 65,534
 MAX_HEADER = 16_384  # characters of one header
+MAX_PEER = 100  # characters of the network address of who asks
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _NOT_ASCII = re.compile(r"%[89A-Fa-f]|[^\0-\x7f]")
 _BYTES = re.compile(r"Binary/.")
@@ -159,7 +160,7 @@ class Api:
         exists.
         """
         if _NOT_ASCII.search(call.query):
-            call = Call(call.method, call.path, _utf8_query(call.query), call.headers)
+            call = replace(call, query=_utf8_query(call.query), read={})
         if call.method in ("GET", "HEAD") and not environ.get("CONTENT_LENGTH"):
             return call
         encoding = call.header("content-encoding").strip().lower()
@@ -168,7 +169,7 @@ class Api:
                 f"a body is not sent compressed: `{encoding[:100]}`",
                 headers={"Accept-Encoding": "identity"},
             )
-        call = Call(call.method, call.path, call.query, call.headers, self._read(environ))
+        call = replace(call, body=self._read(environ), read={})
         if call.path.endswith("_search"):
             _look_of_form(dict(parameters(call)), look)
         return call
@@ -211,7 +212,9 @@ def _call(environ: Environ, path: str) -> tuple[Call, FhirError | None]:
         except UnicodeError:
             path = octets.decode(errors="replace")
             problem = BadRequest("the path is not UTF-8", code="value")
-    return Call(environ["REQUEST_METHOD"], path.removesuffix("/"), query, headers), problem
+    address = environ.get("REMOTE_ADDR", "")[:MAX_PEER]
+    call = Call(environ["REQUEST_METHOD"], path.removesuffix("/"), query, headers, address=address)
+    return call, problem
 
 
 def _settle(call: Call, look: Look) -> None:

@@ -9,6 +9,7 @@ from fhir_server.audit.event import BALP, RULE, SHAPES, audit_event
 from fhir_server.audit.note import Note, note_of
 from fhir_server.policy.subject import Coded, Subject
 from profiles.validate import validate
+from tests.house import BASE
 
 AT = 1_795_521_600_123  # 2026-11-24T12:00:00.123Z
 NINA = Subject(
@@ -54,12 +55,13 @@ def noted(interaction: str = "read", subject: Subject = NINA, **more: Any) -> No
         "status": 200,
         "request_id": "req-1",
         "asked": "GET X",
+        "address": "192.0.2.7",
     }
     return note_of(subject, interaction=interaction, **known | more)
 
 
 def event(note: Note, patient: str = "p", rules: str = "R080 ") -> dict[str, Any]:
-    made = audit_event(note, id_="e", at=AT, patient=patient, rules=rules)
+    made = audit_event(note, id_="e", at=AT, patient=patient, rules=rules, base=BASE)
     assert validate(made) == []
     return made
 
@@ -105,7 +107,7 @@ def test_it_says_who_by_what_client_and_by_which_rules() -> None:
         "display": "Nina Infirmiere",
     }
     assert user["role"] == [{"coding": [{"system": "urn:oid:1.2.250.1.71.1.2.7", "code": "60"}]}]
-    assert user["policy"] == [f"{RULE}R080", f"{RULE}R070", "urn:ietf:params:oauth:jti:jti-1"]
+    assert user["policy"] == [f"{RULE}R070", f"{RULE}R080", "urn:ietf:params:oauth:jti:jti-1"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from fhir_server.interactions.operations.closure import followed
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.write import create_one
 from fhir_server.storage.content import local
-from fhir_server.storage.version import Version
+from fhir_server.storage.version import Version, settled
 from fhir_server.storage.writing import Draft, Writing
 
 URI = "urn:ietf:rfc:3986"
@@ -42,8 +42,7 @@ def document(
         raise BadRequest("`persist` is not offered here", code="not-supported")
     inside = _inside(stored, id_, context)
     note = context.note(call, "operation", "Composition", id_, detail=(("operation", "$document"),))
-    records = {version.record: version.rules for version in reversed(inside)}
-    stored.note(note, sorted(records.items()))
+    stored.note(note, settled(inside))
     text = _bundle(inside, stored, context)
     if not persist:
         return Reply(200, text)

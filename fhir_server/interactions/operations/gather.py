@@ -11,6 +11,7 @@ from fhir_server.search.query import HasKey
 from fhir_server.storage.across import Part, by_nature
 from fhir_server.storage.content import content_of
 from fhir_server.storage.rows import Named
+from fhir_server.storage.version import united
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
@@ -18,7 +19,7 @@ SETS = ("profile", "security", "tag")
 PAGE = 500
 MOST = 5_000  # resources that are looked at for one answer
 
-Records = dict[int, str]
+Records = list[tuple[int, str]]
 
 
 def gathered(type_: str, stored: Writing) -> tuple[dict[str, Any], Records]:
@@ -36,7 +37,7 @@ def gathered(type_: str, stored: Writing) -> tuple[dict[str, Any], Records]:
             raise Forbidden(
                 f"more than {MOST} resources have profiles, labels or tags", code="too-costly"
             )
-        records |= page.records
+        records = united(records, page.records)
         for text in stored.shown(page.versions):
             _add(found, content_of(text).get("meta", {}))
         cursor = stored.cursor_after(page, ("$meta", ()))

@@ -30,7 +30,7 @@ def meta(call: Call, stored: Writing, route: Route, context: Context, given: Arg
     if not route.id_:
         found, records = gathered(route.type_, stored)
         note = context.note(call, "operation", route.type_, detail=_detail(route))
-        stored.note(note, sorted(records.items()) or [(0, "")])
+        stored.note(note, records or [(0, "")])
         return _answer(found)
     if route.version:
         version = stored.version(route.type_, route.id_, route.version)

@@ -22,8 +22,8 @@ class Index:
 
     `keys`: hashes (63 bits) of what is compared exactly, that a parameter has a value, words, and
     three letters in a row of strings; see `search.keys`.
-    `strings`: parameter, normalised text (lower case, no accents), text as it is; both cut at 200
-    characters.
+    `strings`: parameter, normalised text, and whether it is the whole value: else it is a part of
+    a name, or the value with spaces for punctuation.
     `dates`: parameter, low, high: half-open, ms since 1970 UTC, `dates.EARLIEST` and `LATEST` for
     an open end.
     `numbers`: parameter, low, high: half-open (a plain number ends at the next float, so that
@@ -31,13 +31,13 @@ class Index:
     number of each spelling of its unit.
     `references`: parameter, target type, target id of each literal reference to this server; those
     that no parameter speaks of have ELSEWHERE for a parameter.
-    `tokens`: parameter, least code of a token parameter, lower case, cut at 200 characters: for
+    `tokens`: parameter, least code of a token parameter, lower case, cut (`rows.SHORT`): for
     sorting alone.
     `contained`: type, id and index of each contained resource, of the parameters of R4 alone.
     """
 
     keys: frozenset[int]
-    strings: tuple[tuple[int, str, str], ...]
+    strings: tuple[tuple[int, str, bool], ...]
     dates: tuple[tuple[int, int, int], ...]
     numbers: tuple[tuple[int, float, float], ...]
     references: tuple[tuple[int, str, str], ...]
@@ -54,7 +54,8 @@ def extract(
     """The rows of `resource`; absolute references to `base`, this server's address, are its own.
     `registry`: the parameters beside those of the definitions.
     """
-    rows, type_ = Rows(base), resource["resourceType"]
+    type_, version = resource["resourceType"], resource.get("version", "")
+    rows = Rows(base, version if isinstance(version, str) else "")
     for parameter in (*parameters(type_).values(), *registry.indexed.get(type_, {}).values()):
         items = parameter.select(resource)
         if items:

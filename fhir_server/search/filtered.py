@@ -17,6 +17,7 @@ from fhir_server.search.filter import FILTER, HAS, And, Comparison, Filter, No, 
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import (
     EVERYTHING,
+    OF_WHOLE,
     AllOf,
     AnyOf,
     Criterion,
@@ -33,7 +34,7 @@ from fhir_server.search.terms import refuse_modifier, refuse_value
 from fhir_server.search.types import ASK
 from fhir_server.search.types.composite import has_value
 from fhir_server.search.types.date import asked_interval
-from fhir_server.search.types.string import normalise
+from fhir_server.search.types.string import spellings
 
 _COMPARED = ("eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb")  # also prefixes of values
 _OF_TEXT: Mapping[str, How] = {
@@ -136,10 +137,10 @@ class _Reading:
         ask, asked = ASK[parameter.type], self.criteria.asked
         match parameter.type:
             case "string":
-                text = normalise(value)
-                if not text:
+                texts, how = spellings(value), _OF_TEXT[operation]
+                if "" in texts:
                     refuse_value(parameter.code, value)
-                return StringIs(parameter.number, _OF_TEXT[operation], (text,))
+                return StringIs(parameter.number, how, texts[:1] if how in OF_WHOLE else texts)
             case "date" if operation == "po":
                 _, low, high = asked_interval(parameter.code, _bare(parameter.code, value), asked)
                 return DateIs(parameter.number, "ap", low, high)

@@ -3,9 +3,9 @@
 https://hl7.org/fhir/R4/search.html#token
 
 Hashes rather than texts keep the index small and give each value one column. They are part of the
-stored data: a change here means that every index must be built again. Values are compared as they
+stored data: a change here means that every index must be built again. Codes are compared as they
 are: in R4 a token is case-sensitive unless its code system says otherwise, and no code system with
-a binding here does.
+a binding here does. An element of type string has no code system, and is compared without case.
 """
 
 from functools import cache, lru_cache
@@ -15,6 +15,7 @@ from typing import Literal
 Kind = Literal[
     "present",  # the parameter has a value
     "code",  # a token whatever its system
+    "folded",  # a token of type string, in lower case
     "coding",  # a token with its system, "" when it has none
     "system",  # any token of this system
     "of-type",  # type system, type code, value of an identifier

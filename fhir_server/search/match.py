@@ -11,6 +11,7 @@ from typing import assert_never
 
 from fhir_server.search.extract import Index
 from fhir_server.search.query import (
+    OF_WHOLE,
     AllOf,
     AnyOf,
     Asked,
@@ -103,8 +104,12 @@ def _at(asked: Asked, number: float) -> bool:
 
 
 def _string_is(asked: StringIs, index: Index) -> bool:
-    values = (row[1] for row in index.strings if row[0] == asked.parameter)
-    return any(_text_is(asked, value) for value in values)
+    of_whole = asked.how in OF_WHOLE
+    return any(
+        _text_is(asked, value)
+        for parameter, value, whole in index.strings
+        if parameter == asked.parameter and (whole or not of_whole)
+    )
 
 
 def _text_is(asked: StringIs, value: str) -> bool:

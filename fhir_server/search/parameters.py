@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -45,7 +45,10 @@ class Parameter:
     the parts select from these. With three parts the first is one of the resource, and the others
     are the two ends of the element. Or it has `ways`: composites, of which one is to be met.
 
-    `url`: of its definition. `canonical`: its references are addresses of definitions. `telling`:
+    `folded`: of a token: `all` its elements are of type string, `some` may be, or none is ("").
+    `own_url`: it is the canonical address of the resource itself, which may have a version.
+    `family`: its strings are family names. `url`: of its definition. `canonical`: its references
+    are addresses of definitions. `telling`:
     it reads items that may be left out for their reader (`custom.REMOVABLE`).
     """
 
@@ -61,6 +64,9 @@ class Parameter:
     paired: bool = False
     ways: tuple["Parameter", ...] = ()
     url: str = ""
+    folded: Literal["all", "some", ""] = ""
+    own_url: bool = False
+    family: bool = False
     canonical: bool = False
     telling: bool = False
 
@@ -80,6 +86,9 @@ def compiled(definition: SearchParameter, type_: str, definitions: Definitions) 
         systems=_systems(path.ends, definitions),
         select=_unwrapped(path.select, definitions) if has_extensions else path.select,
         url=definition.url,
+        folded=_folded(path.ends) if definition.type == "token" else "",
+        own_url=f"{type_}.url" in definition.expression.split(" | "),
+        family=all(end.element == "family" for end in path.ends),
         canonical=any(end.type_ == "canonical" for end in path.ends),
     )
 
@@ -154,6 +163,13 @@ def _targets(declared: tuple[str, ...], ends: tuple[End, ...]) -> tuple[str, ...
         return declared
     allowed = {target for end in references for target in end.targets}
     return tuple(sorted(allowed & set(declared) if declared else allowed))
+
+
+def _folded(ends: tuple[End, ...]) -> Literal["all", "some", ""]:
+    types = {end.type_ for end in ends}
+    if types == {"string"}:
+        return "all"
+    return "some" if types & {"string", "Extension"} else ""
 
 
 def _systems(ends: tuple[End, ...], definitions: Definitions) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 How = Literal["starts", "contains", "ends", "is", "other"]
+OF_WHOLE: tuple[How, ...] = ("ends", "is", "other")  # asked of whole values, not of their parts
 SortKind = Literal["id", "updated", "date", "string", "number", "token", "reference"]
 
 

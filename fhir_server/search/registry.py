@@ -23,15 +23,17 @@ Parameters = Mapping[str, Mapping[str, Parameter]]  # by type and code
 # How the values of each type of parameter become rows. A number counts up with each change of that,
 # so that old indexes are known for what they are.
 READING = {
-    "token": 1, "date": 1, "string": 1, "reference": 3, "uri": 2, "number": 1, "quantity": 2,
+    "token": 1, "date": 1, "string": 2, "reference": 3, "uri": 3, "number": 1, "quantity": 2,
     "composite": 3, "special": 1,
 }  # fmt: skip
 # What an index has beside the rows of parameters: words, letters and contained resources, as
 # `keys.number` calls them; their names here count up too. Without the one spelling of identifiers
 # an older index still finds all but OIDs and UUIDs in odd spellings, so that nothing waits for it.
 BESIDE: Mapping[str, tuple[str, ...]] = {
-    "words-1": FULL_TEXT, "letters-1": (GRAM,), "contained-1": (CONTAINED,), "identifiers-1": (),
+    "words-1": FULL_TEXT, "letters-2": (GRAM,), "contained-1": (CONTAINED,), "identifiers-1": (),
 }  # fmt: skip
+# Tokens over strings are compared without case: the other tokens need no new index for it.
+FOLDED = "folded-1"
 HL7 = "http://hl7.org/fhir/SearchParameter/"
 
 
@@ -115,7 +117,7 @@ def by_type(found: Iterable[Parameter]) -> Parameters:
 @cache
 def made_with() -> str:
     """What an index of this program is made with, as text that is another when that changes."""
-    return " ".join(sorted({*_digests().values(), *BESIDE}))
+    return " ".join(sorted({*_digests().values(), *BESIDE, FOLDED}))
 
 
 @cache
@@ -150,4 +152,5 @@ def missing(made: str) -> frozenset[int]:
         for code, parameter in parameters(type_).items()
         if (_digests()[type_, code] not in there if made
             else not definitions[type_][code].url.startswith(HL7))
+        or (parameter.folded and FOLDED not in there)
     )  # fmt: skip

@@ -9,18 +9,19 @@ from typing import Any
 
 Items = Sequence[tuple[str, Any]]  # FHIR type, value
 
-CUT = 200  # characters of a string that are indexed
+SHORT = 200  # characters of a string that is found in other spellings too
 
 
 @dataclass(slots=True)
 class Rows:
-    """See `extract.Index` for each; `base` is this server's address. Doubles are dropped at the
-    end.
+    """See `extract.Index` for each; `base` is this server's address, `version` the business version
+    of the resource. Doubles are dropped at the end.
     """
 
     base: str
+    version: str = ""
     keys: set[int] = field(default_factory=set)
-    strings: list[tuple[int, str, str]] = field(default_factory=list)
+    strings: list[tuple[int, str, bool]] = field(default_factory=list)
     dates: list[tuple[int, int, int]] = field(default_factory=list)
     numbers: list[tuple[int, float, float]] = field(default_factory=list)
     references: list[tuple[int, str, str]] = field(default_factory=list)

@@ -6,6 +6,7 @@
 from typing import assert_never
 
 from fhir_server.search.query import (
+    OF_WHOLE,
     AllOf,
     AnyOf,
     Asked,
@@ -24,6 +25,7 @@ from fhir_server.search.query import (
     StringIs,
     UpdatedIs,
 )
+from fhir_server.storage.indexed import KEY
 from fhir_server.storage.rows import Rows
 
 # {low} and {high} bound a value, {from_} and {to} what is asked: `query.holds`, as SQL.
@@ -105,10 +107,8 @@ class Compiler:
         match criterion:
             case HasKey(keys):
                 return self._has_key(keys, alias)
-            case StringIs(parameter, how, texts):
-                word = " AND " if how == "other" else " OR "
-                tests = joined(word, [self._text(how, text) for text in texts])
-                return self._among("string", alias, parameter, tests)
+            case StringIs():
+                return self._string_is(criterion, alias)
             case DateIs(parameter, prefix, low, high):
                 return self._among("moment", alias, parameter, self._interval(prefix, low, high))
             case NumberIs(parameter, prefix, low, high):
@@ -180,16 +180,31 @@ class Compiler:
             return f"EXISTS (SELECT 1 FROM {table} v WHERE {row} AND {test})"
         return f"{alias}.pk IN (SELECT v.pk FROM {table} v WHERE v.parameter = {number} AND {test})"
 
+    def _string_is(self, asked: StringIs, alias: str) -> str:
+        word = " AND " if asked.how == "other" else " OR "
+        tests = joined(word, [self._text(asked.how, text) for text in asked.texts])
+        if asked.how in OF_WHOLE:
+            tests = f"{tests} AND v.whole = 1"
+        return self._among("string", alias, asked.parameter, tests)
+
     def _text(self, how: How, text: str) -> str:
+        """What is kept of a text is gone by, and all of it compared (`indexed.KEY`)."""
         match how:
             case "contains":
                 position = "strpos" if self.rows.postgres else "instr"
-                return f"{position}(v.value, {self.rows.add('text', text)}) > 0"
+                return f"{position}(v.value || v.rest, {self.rows.add('text', text)}) > 0"
             case "is" | "other":
-                return f"v.value {'=' if how == 'is' else '<>'} {self.rows.add('text', text)}"
+                value, rest = self.rows.add("text", text[:KEY]), self.rows.add("rest", text[KEY:])
+                same = f"(v.value = {value} AND v.rest = {rest})"
+                return same if how == "is" else f"NOT {same}"
             case "ends":
-                last = "right(v.value, {})" if self.rows.postgres else "substr(v.value, -{})"
-                return f"{last.format(len(text))} = {self.rows.add('text', text)}"
+                last = "right({}, {})" if self.rows.postgres else "substr({}, -{})"
+                end = last.format("v.value || v.rest", len(text))
+                return f"{end} = {self.rows.add('text', text)}"
+        if len(text) > KEY:
+            value, rest = self.rows.add("text", text[:KEY]), self.rows.add("rest", text[KEY:])
+            begins = f"substr(v.rest, 1, {len(text) - KEY}) = {rest}"
+            return f"(v.value = {value} AND {begins})"
         at_least, below = ("~>=~", "~<~") if self.rows.postgres else (">=", "<")
         low, high = self.rows.add("text", text), self.rows.add("text", text + LAST)
         return f"(v.value {at_least} {low} AND v.value {below} {high})"

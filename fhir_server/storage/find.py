@@ -27,7 +27,8 @@ from fhir_server.storage.version import Version, settled
 _NO = "''"
 _KEYS = {
     "date": ("SELECT {f}(v.{c}) FROM moment v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
-    "string": ("SELECT {f}(v.value{o}) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}", _NO),
+    "string": ("SELECT {f}(v.value{o}) FROM string v WHERE v.pk = d.pk AND v.parameter = {p}"
+               " AND v.whole = 1", _NO),
     "number": ("SELECT {f}(v.{c}) FROM number v WHERE v.pk = d.pk AND v.parameter = {p}", "0"),
     "token": ("SELECT {f}(v.value{o}) FROM token v WHERE v.pk = d.pk AND v.parameter = {p}", _NO),
     "reference": (

@@ -12,8 +12,11 @@ from typing import Any
 from fhir_server.search.extract import Index
 from fhir_server.storage.engine import Session
 
+# Characters of a string that are gone by: PostgreSQL's index takes no longer ones. The rest of the
+# text stands beside them, and is compared too.
+KEY = 200
 INDEX = {
-    "string": ("parameter", "value", "exact"),
+    "string": ("parameter", "value", "rest", "whole"),
     "moment": ("parameter", "low", "high"),
     "number": ("parameter", "low", "high"),
     "reference": ("parameter", "target_type", "target_id"),
@@ -22,7 +25,8 @@ INDEX = {
 _ARRAY = {
     "parameter": "bigint",
     "value": "text",
-    "exact": "text",
+    "rest": "text",
+    "whole": "smallint",
     "target_type": "text",
     "target_id": "text",
 }
@@ -47,7 +51,7 @@ def index_parts(new: str) -> Iterable[str]:
 
 def index_columns(index: Index) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        "string": list(index.strings),
+        "string": [(p, text[:KEY], text[KEY:], int(whole)) for p, text, whole in index.strings],
         "moment": list(index.dates),
         "number": list(index.numbers),
         "reference": list(index.references),

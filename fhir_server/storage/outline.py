@@ -23,6 +23,7 @@ from fhir_server.search.query import (
     UpdatedIs,
 )
 from fhir_server.storage.compile import LAST
+from fhir_server.storage.indexed import KEY
 
 Made = TypeVar("Made")
 MOST = 1024  # texts remembered, of about 5 kB
@@ -64,7 +65,7 @@ class Outline:
             case UpdatedIs(prefix, low, high):
                 values += (low, high)
                 return "updated", prefix
-            case StringIs(parameter, "starts", texts):
+            case StringIs(parameter, "starts", texts) if max(map(len, texts)) <= KEY:
                 values += [part for text in texts for part in (text, text + LAST)]
                 values.append(parameter)
                 return "starts", len(texts)

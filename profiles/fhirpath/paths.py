@@ -42,12 +42,13 @@ class Branch:
 @dataclass(frozen=True, slots=True)
 class End:
     """What a path can give: a type, the binding of a code, the resource types of a reference
-    (empty: any).
+    (empty: any); `element`: the name of the last element passed.
     """
 
     type_: str
     value_set: str
     targets: tuple[str, ...]
+    element: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ def compile_path(expression: str, type_: str, definitions: Definitions) -> Path:
 def _end(branch: Branch) -> End:
     element = branch.element
     if branch.leads_to:
-        return End(branch.type_, "", (branch.leads_to,))
+        return End(branch.type_, "", (branch.leads_to,), element.name if element else "")
     if element is None:
         return End(branch.type_, "", ())
-    return End(branch.type_, element.value_set, element.targets)
+    return End(branch.type_, element.value_set, element.targets, element.name)
 
 
 class _Compiler:

@@ -59,8 +59,9 @@ def test_Q13_a_token_is_asked_by_words_and_value_sets(
 
 
 @pytest.mark.parametrize(("query", "number"), [
-    ("url:below=http://a.example/fhir/", 1), ("url:below=http://a.example/f", 0),
-    ("url:above={url}/more", 1), ("url:above=http://a.example/fhir", 0), ("url={url}", 1),
+    ("url:below=http://a.example/fhir/", 1), ("url:below=http://a.example/f", 1),
+    ("url:below=http://a.example/x", 0), ("url:above={url}/more", 1),
+    ("url:above=http://a.example/fhir", 0), ("url={url}", 1),
 ])  # fmt: skip
 def test_Q15_an_address_is_above_or_below(plain: House, query: str, number: int) -> None:
     tag = new()

@@ -26,7 +26,7 @@ TABLES = {
     "0004": {"parameter": set[str](), "indexing": set[str]()},
     "0006": {"contained": {"contained_container", "contained_type"}},
 }
-COLUMNS = ("superseded", "kind")  # of 0005
+COLUMNS = {"resource": ("superseded", "kind"), "string": ("rest", "whole")}  # of 0005, 0007
 
 
 @pytest.fixture
@@ -41,8 +41,9 @@ def first(database_url: str) -> Iterator[Database]:
         for names in tables.values():
             for name in names:
                 session.run(f"DROP INDEX {name}", {})
-    for column in COLUMNS:
-        session.run(f"ALTER TABLE resource DROP COLUMN {column}", {})
+    for table, column in ((table, column) for table in COLUMNS for column in COLUMNS[table]):
+        session.run(f"ALTER TABLE {table} DROP COLUMN {column}", {})
+    session.run("ALTER TABLE string ADD COLUMN exact TEXT NOT NULL DEFAULT ''", {})
     for table in (name for tables in TABLES.values() for name in tables):
         session.run(f"DROP TABLE {table}", {})
     session.run("UPDATE alembic_version SET version_num = '0001'", {})

@@ -16,6 +16,7 @@ from fhir_server.search.extract import Index, extract
 from fhir_server.storage import migrate, parameters, reindex
 from fhir_server.storage.content import content_of
 from fhir_server.storage.engine import Database
+from fhir_server.storage.indexed import INDEX, index_columns
 from fhir_server.storage.reindex import Progress, begin, progress, reached, run, step
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Draft
@@ -74,8 +75,9 @@ def index_of(database: Database, id_: str) -> list[str]:
     one = "SELECT pk FROM resource WHERE type = 'Observation' AND id = :id"
     found: list[str] = []
     for table in ("string", "moment", "number", "reference", "token"):
-        rows = session.rows(f"SELECT * FROM {table} WHERE pk = ({one})", {"id": id_})
-        found += [repr((table, *row[1:])) for row in rows]
+        names = ", ".join(INDEX[table])
+        rows = session.rows(f"SELECT {names} FROM {table} WHERE pk = ({one})", {"id": id_})
+        found += [repr((table, *row)) for row in rows]
     keys = f"SELECT hash FROM key WHERE pk = ({one})"
     if database.postgres:
         keys = one.replace("pk", "unnest(keys)", 1)
@@ -91,9 +93,7 @@ def expected(database: Database, id_: str) -> list[str]:
 
 
 def _rows(index: Index) -> Iterator[tuple[Any, ...]]:
-    for table, rows in (("string", index.strings), ("moment", index.dates),
-                        ("number", index.numbers), ("reference", index.references),
-                        ("token", index.tokens)):  # fmt: skip
+    for table, rows in index_columns(index).items():
         yield from ((table, *row) for row in rows)
     yield from (("key", key) for key in index.keys)
 

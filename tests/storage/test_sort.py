@@ -46,7 +46,7 @@ def _values(sort: Sort, index: Index) -> Iterator[Any]:
         case "date":
             yield from (row[1 + sort.descending] for row in index.dates if row[0] == sort.parameter)
         case "string":
-            yield from (row[1] for row in index.strings if row[0] == sort.parameter)
+            yield from (text for of, text, whole in index.strings if whole and of == sort.parameter)
         case "number":
             yield from (row[1] for row in index.numbers if row[0] == sort.parameter)
         case "token":

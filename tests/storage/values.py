@@ -12,7 +12,11 @@ SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
 BASE = "http://127.0.0.1:8080/fhir"
 NOW, DAY = 1_795_521_600_000, 86_400_000  # 2026-11-24T12:00:00Z
 
-WORDS = ["Anne", "ANNÉE", "Élise", "Œuvre", "oeuvre", "de la", "deux  mots", "x_y%", "Zö😀", "';"]
+LONG = "Ann" + "e" * 220  # longer than the keys of a database
+WORDS = [
+    f"{LONG} one", f"{LONG}-TWO", "d'Anne-Élise", "Anne", "ANNÉE", "Élise", "Œuvre", "oeuvre",
+    "de la", "deux  mots", "x_y%", "Zö😀", "';",
+]  # fmt: skip
 SYSTEMS = ["urn:a", "http://b.example/c", "urn:x|y"]
 CODES = ["1", "A", "a", "A,b", "c$d"]
 DATES = ["2024", "2024-02", "2024-02-29", "2024-03-01", "2025", "2026-11-24", "1950-12"]

@@ -58,7 +58,7 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
             rows.numbers += [(beside(one, of), low, high) for of, low, high in side.numbers]
             rows.dates += [(beside(one, of), start, end) for of, start, end in side.dates]
             if second.type == "string":
-                rows.strings += [(beside(one, of), text, raw) for of, text, raw in side.strings]
+                rows.strings += [(beside(one, of), text, whole) for of, text, whole in side.strings]
 
 
 def _has_ends(parameter: Parameter) -> bool:
@@ -83,6 +83,9 @@ def _names(first: Parameter, items: Items, base: str) -> Iterator[int]:
         yield from side.keys
         return
     for type_, value in items:
+        if type_ == "string":
+            yield token.folded_key(first.number, value)
+            continue
         for system, code in token.codings(type_, value):
             if code:
                 yield common(first.number, "code", code)

@@ -92,7 +92,7 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked
         return HasKey(tuple(k for value in values for k in _identifier_keys(parameter, value)))
     if modifier == "below" and parameter.canonical:
         texts = [plain(value) for value in values]
-        inside = uri.below(parameter, texts)
+        inside = uri.below(parameter, texts, end="/")
         return AnyOf((HasKey(tuple(key(parameter.number, "reference", t) for t in texts)), inside))
     if modifier and not leads_to(parameter, modifier):
         refuse_modifier(parameter.code, modifier)

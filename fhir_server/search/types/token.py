@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/search.html#token
 
 An element of type code has no system of its own: its binding implies one. Where that is known the
-index has one key, of system and code, and every way to ask for the code becomes that key.
+index has one key, of system and code, and every way to ask for the code becomes that key. An
+element of type string has no system at all, and its case says nothing.
 
 OIDs and UUIDs of identifiers are indexed in one spelling and found by all
 (`mappings.identifiers.normal_spelling`); what is asked for may be no identifier, so that it is
@@ -18,9 +19,9 @@ from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import Criterion, HasKey, Not, StringIs
-from fhir_server.search.rows import CUT, Items, Rows
+from fhir_server.search.rows import SHORT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
-from fhir_server.search.types.string import normalise
+from fhir_server.search.types.string import asked_texts, read_text
 from mappings.identifiers import normal_spelling, normal_uri
 from profiles.terminology import codes_of, family
 
@@ -33,6 +34,10 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
     for type_, value in items:
         if type_ == "code" and value in parameter.systems:
             rows.keys.add(common(number, "coding", parameter.systems[value], value))
+            _read_text(number, value, rows)
+            continue
+        if type_ == "string":
+            rows.keys.add(folded_key(number, value))
             _read_text(number, value, rows)
             continue
         hash_ = common if type_ in ("CodeableConcept", "Coding", "code", "boolean") else key
@@ -68,8 +73,13 @@ def codings(type_: str, value: Any) -> list[Coding]:
     return [("", value)] if isinstance(value, str) else []
 
 
+def folded_key(number: int, text: str) -> int:
+    """Of an element of type string, which is found in capitals and in small letters."""
+    return key(number, "folded", text.casefold())
+
+
 def _read_text(number: int, code: str, rows: Rows) -> None:
-    text = code[:CUT].lower()
+    text = code[:SHORT].lower()
     rows.tokens[number] = min(rows.tokens.get(number, text), text)
 
 
@@ -86,13 +96,13 @@ def _read_words(number: int, type_: str, value: Any, rows: Rows) -> None:
             return
     for text in words:
         if text:
-            rows.strings.append((common(number, "text"), *_worded(text)))
+            rows.strings += [(common(number, "text"), *one) for one in _worded(text)]
 
 
 @lru_cache(maxsize=16_384)
-def _worded(text: str) -> tuple[str, str]:
-    """As a row has it; remembered, since displays are few."""
-    return normalise(text), text[:CUT]
+def _worded(text: str) -> Sequence[tuple[str, bool]]:
+    """As rows have it; remembered, since displays are few."""
+    return read_text(text)
 
 
 def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
@@ -128,9 +138,7 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
 
 
 def _worded_so(parameter: Parameter, values: Sequence[str]) -> Criterion:
-    found = tuple(normalise(plain(value)) for value in values)
-    if "" in found:
-        refuse_value(f"{parameter.code}:text", values[found.index("")])
+    found = asked_texts(f"{parameter.code}:text", values)
     return StringIs(common(parameter.number, "text"), "starts", found)
 
 
@@ -167,7 +175,12 @@ def _keys_of_family(
 
 def _keys(parameter: Parameter, value: str) -> Iterator[int]:
     number, systems = parameter.number, parameter.systems
-    match [plain(part) for part in split(value, "|")]:
+    parts = [plain(part) for part in split(value, "|")]
+    if parameter.folded and parts[-1] and parts[:-1] in ([], [""]):
+        yield folded_key(number, parts[-1])
+        if parameter.folded == "all":
+            return
+    match parts:
         case [code] | ["", code] if code in systems:
             yield key(number, "coding", systems[code], code)
         case [code]:

@@ -9,31 +9,41 @@ from collections.abc import Iterator, Sequence
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import AnyOf, Criterion, HasKey, StringIs
-from fhir_server.search.rows import CUT, Items, Rows
+from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
 
 
 def read(parameter: Parameter, items: Items, rows: Rows) -> None:
-    """A key for each address; a canonical with a version (`url|1.0`) is found without it too. The
-    address itself for those that are asked for by what they begin with.
+    """A key for each address; a canonical with a version (`url|1.0`) is found without it too, and
+    the address of a resource with the version that it has. The address itself for those that are
+    asked for by what they begin with.
     """
     for type_, value in items:
-        if isinstance(value, str):
-            read_address(parameter, value, rows)
+        if not isinstance(value, str):
+            continue
+        read_address(parameter, value, rows)
         if type_ == "canonical":
             rows.keys.add(common(parameter.number, "uri", value))
             rows.keys.add(common(parameter.number, "uri", value.partition("|")[0]))
-        elif isinstance(value, str):
-            rows.keys.add(key(parameter.number, "uri", value))
+            continue
+        rows.keys.add(key(parameter.number, "uri", value))
+        if parameter.own_url and rows.version:
+            versioned = f"{value}|{rows.version}"
+            rows.keys.add(key(parameter.number, "uri", versioned))
+            rows.strings.append((address_number(parameter), versioned, False))
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
+    """One of the values, letter by letter; `below` what begins with it, as what is in its folder
+    does, `above` what it begins with.
+    """
     texts = [plain(value) for value in values]
     match modifier:
         case "below":
-            return AnyOf((_is(parameter, texts), below(parameter, texts)))
+            inside = below(parameter, texts)
+            return AnyOf((_is(parameter, texts), inside)) if "|" in "".join(texts) else inside
         case "above":
             every = (one for text in texts for one in _above(parameter, text))
             return HasKey(bounded(parameter.code, (_key(parameter, one) for one in every)))
@@ -44,23 +54,22 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
     refuse_modifier(parameter.code, modifier)
 
 
-def below(parameter: Parameter, texts: Sequence[str]) -> StringIs:
-    """What is in the folder of an address; of `url|1.2`, the same in versions like 1.2.3."""
+def below(parameter: Parameter, texts: Sequence[str], end: str = "") -> StringIs:
+    """What begins with an address and this end; of `url|1.2`, the same in versions like 1.2.3."""
     inside = []
     for text in texts:
         version = _url(parameter, text).partition("|")[2]
-        inside.append(f"{text}." if version else f"{text.rstrip('|').rstrip('/')}/")
-    found = tuple(one[:CUT] for one in inside)
-    return StringIs(common(parameter.number, "address"), "starts", found)
+        inside.append(f"{text}." if version else text.rstrip("|" + end) + end)
+    return StringIs(common(parameter.number, "address"), "starts", tuple(inside))
 
 
 def read_address(parameter: Parameter, text: str, rows: Rows) -> None:
     """The row by which `below` finds an address, and by which all are sorted."""
-    rows.strings.append((address_number(parameter), text[:CUT], text[:CUT]))
+    rows.strings.append((address_number(parameter), text, True))
 
 
 def address_number(parameter: Parameter) -> int:
-    """The number of the rows that have addresses letter by letter, cut."""
+    """The number of the rows that have addresses letter by letter."""
     return common(parameter.number, "address")
 
 
@@ -80,10 +89,6 @@ def _url(parameter: Parameter, text: str) -> str:
 
 
 def _above(parameter: Parameter, text: str) -> Iterator[str]:
-    """The address itself and each folder it is in, with and without its slash."""
+    """The address itself, and all it begins with, down to a scheme and a host."""
     start = len(_URL.match(_url(parameter, text))[0])  # type: ignore[index]  # it is one
-    yield text
-    for n in range(start, len(text)):
-        if text[n] == "/":
-            yield text[:n]
-            yield text[: n + 1]
+    return (text[:end] for end in range(len(text), start - 1, -1))

@@ -62,7 +62,13 @@ def test_an_escaped_comma_is_a_comma() -> None:
         ("STRASSE straße", "strasse strasse"),
         ("Łódź Ærø", "lodz aero"),
         ("ﬁn", "fin"),
-        ("x" * 300, "x" * 200),
+        ("x" * 300, "x" * 300),
+        ("O'Brien", "obrien"),
+        ("O’Brien", "obrien"),
+        ("O´Brien", "obrien"),
+        ("Dupont, Jean (dit « le Petit »)", "dupont jean dit le petit"),
+        ("a+b = c", "a+b = c"),
+        ("...", "..."),
         ("漢字", "漢字"),
     ],
 )
@@ -70,10 +76,47 @@ def test_a_string_is_normalised(text: str, expected: str) -> None:
     assert normalise(text) == expected
 
 
-def test_a_row_has_the_normalised_text_and_the_text_both_cut() -> None:
+def test_a_row_has_the_whole_text_however_long() -> None:
     long = {"resourceType": "Organization", "name": "É" * 300}
     number = parameters("Organization")["name"].number
-    assert (number, "e" * 200, "É" * 200) in extract(long, base=BASE).strings
+    assert (number, "e" * 300, True) in extract(long, base=BASE).strings
+
+
+NAMES: dict[str, Any] = {
+    "resourceType": "Patient", "id": "p",
+    "name": [
+        {"family": "Carreño Quiñones", "given": ["Jean-Pierre Marie"]},
+        {"family": "O'Brien"}, {"family": "de la Cruz-García"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("family=Carreno", True), ("family=quinones", True), ("family=Carreño Quiñones", True),
+        ("family=Quiño", True), ("family=uinones", False), ("family=Quinones Carreno", False),
+        ("family=OBrien", True), ("family=o'brien", True), ("family=O Brien", True),
+        ("family=O-Brien", True), ("family=brien", True), ("family=rien", False),
+        ("family=cruz", True), ("family=garcia", True), ("family=Cruz Garcia", True),
+        ("family=la cruz-garcia", True), ("family=delacruz", False),
+        ("name=quinones", True), ("phonetic=quinones", True),
+        ("given=jeanpierre", True), ("given=Jean Pierre", True), ("given=jean-pierre m", True),
+        ("given=pierre", False), ("given=marie", False),
+        ("family:exact=Quiñones", False), ("family:exact=OBrien", False),
+        ("family:exact=O'Brien", True), ("family:contains=carreno q", True),
+        ("family:contains=cruzgar", True), ("family:contains=cruz gar", True),
+        ("_filter=family eq quinones", False), ("_filter=family eq obrien", True),
+        ("_filter=family eq \"O'Brien\"", True), ("_filter=family sw quinones", True),
+        ("_filter=family co \"cruz gar\"", True), ("_filter=family ew nones", True),
+        ("_filter=given ne \"Jean Pierre Marie\"", True), ("_filter=given ew rie", True),
+        ("_filter=given ne \"Jean-Pierre Marie\"", False),
+    ],
+)  # fmt: skip
+def test_punctuation_says_nothing_and_a_family_name_is_found_by_its_parts(
+    search: str, found: bool
+) -> None:
+    assert finds(f"Patient?{search}", NAMES) is found
 
 
 def test_a_text_of_which_nothing_remains_is_refused() -> None:

@@ -7,6 +7,8 @@ import pytest
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.extract import extract
 from fhir_server.search.parameters import parameters
+from profiles.definitions import r4
+from tests.placed import placed
 from tests.search.asking import BASE, finds, query
 
 INS = "urn:oid:1.2.250.1.213.1.4.8"
@@ -233,3 +235,42 @@ def test_the_system_of_an_identifier_is_found_in_every_spelling(stored: str, ask
     patient = {"resourceType": "Patient", "identifier": [{"system": stored, "value": "7"}]}
     assert finds(f"Patient?identifier={asked}|7", patient)
     assert finds(f"Patient?identifier={asked}|", patient)
+
+
+FOLDED = {
+    (type_, code)
+    for type_ in r4().resources
+    for code, parameter in parameters(type_).items()
+    if parameter.folded == "all"
+}
+
+
+@pytest.mark.parametrize(("type_", "code"), sorted(FOLDED))
+def test_a_token_over_a_string_is_compared_without_case(type_: str, code: str) -> None:
+    one = placed(type_, code, "b")
+    for asked in (one.asked, one.asked.upper(), one.asked.capitalize(), f"|{one.asked.upper()}"):
+        assert finds(f"{type_}?{code}={asked}", one.resource), asked
+        assert not finds(f"{type_}?{code}:not={asked}", one.resource), asked
+    for asked in (f"{one.asked}x", f"urn:x|{one.asked}", f"{one.asked[:-1]}"):
+        assert not finds(f"{type_}?{code}={asked}", one.resource), asked
+
+
+def test_which_tokens_are_strings_is_what_the_definitions_say() -> None:
+    assert len(FOLDED) > 30
+    known = {("CodeSystem", "version"), ("Medication", "lot-number"), ("AuditEvent", "site")}
+    assert known <= FOLDED
+    assert not {("Patient", "identifier"), ("Observation", "code"), ("Patient", "gender")} & FOLDED
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("din=a-1", True), ("din=A-1", True), ("din=urn:x|A-1", False), ("din:not=a-1", False),
+     ("identifier=Aa", True), ("identifier=aa", False)],
+)  # fmt: skip
+def test_a_string_in_an_extension_is_compared_without_case_and_an_identifier_is_not(
+    search: str, found: bool
+) -> None:
+    url = "http://hl7.org/fhir/SearchParameter/device-extensions-Device-din"
+    extension = [{"url": url, "valueString": "A-1"}]
+    device = {"resourceType": "Device", "extension": extension, "identifier": [{"value": "Aa"}]}
+    assert finds(f"Device?{search}", device) is found

@@ -40,7 +40,8 @@ def test_a_uri_is_compared_letter_by_letter(search: str, found: bool) -> None:
 
 
 VALUE_SET: dict[str, Any] = {
-    "resourceType": "ValueSet", "id": "v", "url": "http://a.example/fhir/ValueSet/Un"
+    "resourceType": "ValueSet", "id": "v", "url": "http://a.example/fhir/ValueSet/Un",
+    "version": "2.0.1",
 }  # fmt: skip
 
 
@@ -51,17 +52,25 @@ VALUE_SET: dict[str, Any] = {
         ("url:below=http://a.example/", True),
         ("url:below=http://b.example,http://a.example/fhir", True),
         ("url:below=http://a.example/fhir/ValueSet/Un", True),
-        ("url:below=http://a.example/fh", False),
+        ("url:below=http://a.example/fh", True),
         ("url:below=http://a.example/FHIR", False),
         ("url:below=http://a.example/fhir/ValueSet/Un/deux", False),
         ("url:above=http://a.example/fhir/ValueSet/Un/deux", True),
         ("url:above=http://a.example/fhir/ValueSet/Un/", True),
         ("url:above=http://a.example/fhir/ValueSet/Un", True),
-        ("url:above=http://a.example/fhir/ValueSet/Unique", False),
+        ("url:above=http://a.example/fhir/ValueSet/Unique", True),
+        ("url:above=http://a.example/fhir/ValueSet/U", False),
         ("url:above=http://a.example/fhir/ValueSet", False),
+        ("url=http://a.example/fhir/ValueSet/Un|2.0.1", True),
+        ("url=http://a.example/fhir/ValueSet/Un|2.0", False),
+        ("url=http://a.example/fhir/ValueSet/Un|", False),
+        ("url:below=http://a.example/fhir/ValueSet/Un|2", True),
+        ("url:below=http://a.example/fhir/ValueSet/Un|2.0.1", True),
+        ("url:below=http://a.example/fhir/ValueSet/Un|2.0.", False),
+        ("url:above=http://a.example/fhir/ValueSet/Un|2.0.1", True),
     ],
 )
-def test_an_address_is_above_or_below_by_its_steps(search: str, found: bool) -> None:
+def test_an_address_is_above_or_below_by_its_letters(search: str, found: bool) -> None:
     assert finds(f"ValueSet?{search}", VALUE_SET) is found
 
 

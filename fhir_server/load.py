@@ -322,7 +322,7 @@ class Desk:
         check(document, POST, self.context)
         draft, id_ = Draft(document), self.context.new_id()
         if not self.context.policed:  # else it is looked at when the document is published
-            documents.check_unique(document, self.stored, self.context)
+            documents.check_unique(document, self.stored)
         self._noted(documents.publish(draft, self.stored, self.context, id_))
         return []
 

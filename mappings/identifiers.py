@@ -236,3 +236,16 @@ def normal(system: str, value: str) -> tuple[str, str]:
         if url.fullmatch(system):
             return f"urn:oid:{STRUCTURE_ROOT}", f"{prefix}{value}"
     return system, value
+
+
+def forms(system: str, value: str) -> tuple[tuple[str, str], ...]:
+    """The ways in which one identifier of a document may be written, OIDs and UUIDs in their one
+    spelling: under its root, as a URN, or as a URN without a system.
+    """
+    root, extension = normal(system, value)
+    if root == URN_SYSTEM:
+        return (URN_SYSTEM, extension), ("", extension)
+    if not _URN.fullmatch(root):
+        return (normal_spelling(system, value),)
+    urn = f"{root}^{extension}"
+    return (root, extension), (URN_SYSTEM, urn), ("", urn)

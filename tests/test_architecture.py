@@ -57,9 +57,9 @@ SEES_EVERYTHING = frozenset({
 METHODS = {
     # It reads through his visible rows.
     "guarded": (
-        "across", "asking", "current", "cursor_after", "history", "read",
-        "replaced", "rows", "search", "settle", "shown", "those", "types_of", "version",
-        "visible",
+        "across", "asking", "check_related", "current", "cursor_after", "documents_with", "history",
+        "read", "replaced", "rows", "search", "settle", "shown", "those", "types_of", "version",
+        "visible", "with_relations",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (
@@ -71,8 +71,8 @@ METHODS = {
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
-        "chooses_ids", "facts_of", "is_attending", "is_told", "lock", "name_subject", "is_holder",
-        "record_of_holder", "row_facts", "savepoint", "text_of",
+        "chooses_ids", "facts_of", "is_attending", "is_told", "lock", "masked_with", "name_subject",
+        "is_holder", "record_of_holder", "row_facts", "savepoint", "text_of",
     ),
 }  # fmt: skip
 

@@ -14,18 +14,22 @@ from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocess
 from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.native import security_context
-from fhir_server.policy.labels import CONFIDENTIALITY, MASKED, flags
+from fhir_server.policy.labels import CONFIDENTIALITY, flags
 from fhir_server.policy.relations import holders, identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
-from fhir_server.search.parse import parse
 from fhir_server.storage.chain import with_flags
 from fhir_server.storage.content import content_of
-from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
-from mappings.cda.documentreference import complete, documentreference, submission_set
+from mappings.cda.documentreference import (
+    complete,
+    documentreference,
+    relations,
+    submission_set,
+)
 from mappings.cda.header import CdaError, Header
 from mappings.cda.header import read as read_cda
+from mappings.identifiers import normal
 
 CDA_MEDIA = frozenset(
     {"text/xml", "application/xml", "application/cda+xml", "application/x-hl7-cda-level-one+xml"}
@@ -129,8 +133,12 @@ def deposit(
     """
     header = cda_header(data, document["content"][0]["attachment"].get("contentType", ""))
     made = completed(document, data, header, context)
+    if header is not None and context.policed:
+        made = stored.with_relations(
+            made | {"relatesTo": document.get("relatesTo", [])}, relations(header)
+        )
     stored.name_subject(made, header_ins(header) if header else "")
-    check_unique(made, stored, context)
+    check_unique(made, stored)
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
     done = create_document(made, document_id, stored)
@@ -144,19 +152,15 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
     """Store a DocumentReference; what it replaces becomes superseded, gives it its mask and takes
     its flags (contract 7).
     """
-    replaced = stored.replaced(document) if stored.house.rules else []
-    if any(MASKED in flags(content_of(old.body)) for old in replaced):
-        document = with_flags(document, frozenset({MASKED}), frozenset())
+    if not stored.house.rules:
+        return stored.create(Draft(document), id_)
+    document = stored.with_relations(document)
+    replaced = stored.replaced(document)
+    document = stored.masked_with(document, replaced)
     for old in replaced:
         stored.update(old, Draft(content_of(old.body) | {"status": "superseded"}), method="PATCH")
     done = stored.create(Draft(document), id_)
-    for old in replaced:
-        if old.record != done.record:
-            raise Unprocessable(
-                f"`{old.address}` is in another record",
-                code="business-rule",
-                expression="DocumentReference.relatesTo",
-            )
+    stored.check_related(document, done.record)
     return done
 
 
@@ -244,32 +248,19 @@ def header_ins(header: Header) -> str:
     return f"urn:oid:{ins.root}|{ins.extension}" if ins else ""
 
 
-def check_unique(document: Resource, stored: Writing, context: Context) -> None:
+def check_unique(document: Resource, stored: Writing) -> None:
     """Conflict when the uniqueId is in use by a document the caller sees or wrote; for anyone else
     it is free.
     """
     master = document.get("masterIdentifier", {})
     if not master.get("value"):
         return
-    stored.lock(f"uniqueId {master['value']}")
-    parts = [str(master.get("system", "")), str(master["value"])]
-    for mark in ("\\", ",", "|", "$"):
-        parts = [part.replace(mark, "\\" + mark) for part in parts]
-    asked = "|".join(parts)
-    query = parse(
-        "DocumentReference",
-        [("identifier", asked)],
-        base=context.base,
-        now=context.now,
-        page_size=1,
-        max_page=1,
-    )
-    with stored.asking("identifier"):
-        if stored.search(query, Named()).total:
-            raise Conflict(
-                f"a document with the uniqueId `{str(master['value'])[:100]}` is stored already",
-                expression="DocumentReference.masterIdentifier",
-            )
+    stored.lock(f"uniqueId {'|'.join(normal(str(master.get('system', '')), str(master['value'])))}")
+    if stored.documents_with(master):
+        raise Conflict(
+            f"a document with the uniqueId `{str(master['value'])[:100]}` is stored already",
+            expression="DocumentReference.masterIdentifier",
+        )
 
 
 def label_detail(current: Version, draft: Draft) -> tuple[tuple[str, str], ...]:

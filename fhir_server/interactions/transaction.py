@@ -35,6 +35,7 @@ from fhir_server.interactions.write import (
     refuse_version,
     visible,
 )
+from fhir_server.storage.chain import replaced_by
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
@@ -152,7 +153,7 @@ class Transaction(Desk):
                 self.stored.created.add((entry.type_, entry.id_))
         writes = [entry for entry in planned if entry.method in ORDER]
         self._do([entry for entry in writes if ORDER[entry.method] == 0], planned)
-        self._write(sorted((one for one in writes if ORDER[one.method] > 0), key=_ends), planned)
+        self._write(sorted((one for one in writes if ORDER[one.method] > 0), key=_turn), planned)
         self._do([entry for entry in planned if entry.method not in ORDER], planned)
         for entry in planned:
             if entry.method == "DELETE" and entry.id_:
@@ -224,7 +225,7 @@ class Transaction(Desk):
             missing: dict[int, str] = {}
             for entry in waiting:
                 with self._of(entry):
-                    text = self._resolve(entry, found)
+                    text = self._resolve(entry, found) or self._awaits(entry, planned)
                 if text:
                     missing[entry.place] = text
                 else:
@@ -260,6 +261,23 @@ class Transaction(Desk):
         entry.resource = pointed(resource, addresses) if wanted else resource
         return ""
 
+    def _awaits(self, entry: Planned, planned: list[Planned]) -> str:
+        """The document of another entry that this one replaces, while it has not been done."""
+        if entry.type_ != "DocumentReference" or not self.context.policed:
+            return ""
+        coming = {
+            one.address
+            for one in planned
+            if one.type_ == "DocumentReference"
+            and one.method == "POST"
+            and one.match is None
+            and one.place not in self.replies
+        }
+        for id_ in replaced_by(entry.resource, self.context.base):
+            if (address := f"DocumentReference/{id_}") in coming:
+                return address
+        return ""
+
     def _do(self, entries: list[Planned], planned: list[Planned]) -> None:
         order = sorted(entries, key=_order)
         for entry in order:
@@ -293,6 +311,9 @@ def _order(entry: Planned) -> tuple[int, str, int]:
     return ORDER.get(entry.method, 9), address, entry.place
 
 
-def _ends(entry: Planned) -> bool:
-    """Whether it may end a document, which its successor has to find as it was."""
-    return entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)
+def _turn(entry: Planned) -> tuple[bool, bool]:
+    """What may end a document comes last, since its successor has to find it as it was; bytes come
+    with their document, which has to be read first.
+    """
+    ends = entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)
+    return ends, entry.method == "POST" and entry.type_ == "Binary"

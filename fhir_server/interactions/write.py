@@ -98,7 +98,7 @@ def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -
     ):
         return documents.publish(draft, stored, context, id_)
     if draft.type_ == "DocumentReference" and context.policed:
-        documents.check_unique(draft.resource, stored, context)
+        documents.check_unique(draft.resource, stored)
         return documents.create_document(draft.resource, id_, stored)
     return stored.create(draft, id_)
 

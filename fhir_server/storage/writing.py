@@ -20,13 +20,13 @@ from fhir_server.policy.writes import Act, change, creation, removal
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
-from fhir_server.storage.checks import NO_INDEX, nothing_there
+from fhir_server.storage.checks import NO_INDEX
 from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.due import set_due
-from fhir_server.storage.following import Following
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import with_literal_subject
 from fhir_server.storage.read import past_version, raw_version
+from fhir_server.storage.replacements import Replacing
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
 
@@ -61,7 +61,7 @@ class Written:
     remarks: tuple[Issue, ...] = ()  # of a consent: what has no effect
 
 
-class Writing(Following):
+class Writing(Replacing):
     """A repository that also writes."""
 
     def create(
@@ -218,24 +218,6 @@ class Writing(Following):
                 self.session, current.pk, new, self._index(made), base=self.house.base
             )
             self._derive(made, new)
-
-    def replaced(self, document: Mapping[str, Any]) -> list[Version]:
-        """The documents that a new one replaces, which must be there for the caller, current, and
-        of the same record.
-
-        Unprocessable for one that leads nowhere, Conflict for one that has been replaced already.
-        """
-        found = []
-        for id_ in replaced_by(document, self.house.base):
-            current = self._read("DocumentReference", id_, None)
-            if current is None and ("DocumentReference", id_) in self.created:
-                continue  # another entry of this transaction will bring it
-            if current is None or current.deleted:
-                raise nothing_there(f"DocumentReference/{id_}")
-            if content_of(current.body)["status"] != "current":
-                raise Conflict(f"`DocumentReference/{id_}` has been replaced already")
-            found.append(current)
-        return found
 
     def create_bytes(self, draft: Draft, id_: str, document: Written) -> Written:
         """Store the bytes of a document just written: whoever sees the one sees the other."""

@@ -58,7 +58,7 @@ def documentreference(header: Header, *, data: bytes, patient: str, url: str | N
         "author": [_author(author, header.patient, contained) for author in header.authors],
         "authenticator": _authenticator(authenticator, contained) if authenticator else None,
         "custodian": _organization(header.custodian, contained),
-        "relatesTo": _relates_to(header),
+        "relatesTo": relations(header),
         "securityLabel": [code.concept() for code in _labels(header.confidentiality)],
         "content": [_content(header, data, url)],
         "context": _context(header, source),
@@ -271,8 +271,10 @@ def _labels(codes: tuple[Code, ...]) -> list[Code]:
     return [*(levels or [NORMAL]), *(code for code in codes if not is_level(code))]
 
 
-def _relates_to(header: Header) -> list[Json]:
-    """By identifier: the earlier document may be unknown here, or hidden from the depositor."""
+def relations(header: Header) -> list[Json]:
+    """What the document says it replaces, appends or transforms, as `relatesTo`: by identifier,
+    since where it lies is not known here.
+    """
     return [
         {
             "code": one.relation,

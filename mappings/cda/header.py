@@ -321,12 +321,17 @@ def _setting(root: etree._Element) -> Code | None:
 
 
 def _related(root: etree._Element) -> tuple[RelatedDocument, ...]:
+    """CdaError for a relation that is none, and for a replaced document that is not named."""
     found = []
     for related in every(root, "relatedDocument"):
+        code = related.get("typeCode", "").strip()
+        if code not in _RELATIONS:
+            raise CdaError(f"{shown(code)} is no typeCode of a relatedDocument")
         parent = _identifier_at(related, "parentDocument/id")
-        relation = _RELATIONS.get(related.get("typeCode", ""))
-        if parent is not None and relation:
-            found.append(RelatedDocument(relation, parent))
+        if parent is not None:
+            found.append(RelatedDocument(_RELATIONS[code], parent))
+        elif code == "RPLC":
+            raise CdaError("the document that it replaces has no id")
     return tuple(found)
 
 

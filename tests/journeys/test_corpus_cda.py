@@ -1,5 +1,7 @@
 """The CI-SIS documents of the corpus: each comes back byte for byte, or is refused.
 
+Some say that they replace a document that is not among them: they are taken where that one is.
+
 https://esante.gouv.fr/volet-structuration-minimale-de-documents-de-sante
 """
 
@@ -13,13 +15,14 @@ from fhir_server.interactions.documents import header_ins
 from fhir_server.load import load_files
 from mappings.cda.header import CdaError, read
 from tests.corpus import corpus_files, needs_corpus
+from tests.documents import cda
 from tests.house import ANNE, House, Person
 from tests.journeys.test_story import iti105
 from tests.people import opened
 
 FOLDER = "fr/cda/examples"
-DEPOSITED, REFUSED = 34, 5
-REASON = "has a wrong key"
+DEPOSITED, REFUSED, SUCCESSORS = 34, 5, 2
+REASON, WITHOUT_REPLACED = "has a wrong key", "leads to nothing that can be referred to"
 
 pytestmark = needs_corpus
 
@@ -37,6 +40,22 @@ def ins_of(data: bytes) -> str:
         return header_ins(read(data))
     except CdaError:
         return ""
+
+
+def replaced(data: bytes) -> bytes:
+    """An invented document that this one replaces, b"" where it replaces none."""
+    try:
+        header = read(data)
+    except CdaError:
+        return b""
+    for one in header.related:
+        if one.relation == "replaces":
+            root, number = header_ins(header).removeprefix("urn:oid:").split("|")
+            return cda(
+                patient_ins=number, ins_root=root,
+                document_id=one.identifier.root, extension=one.identifier.extension,
+            )  # fmt: skip
+    return b""
 
 
 def contents() -> dict[Path, bytes]:
@@ -67,6 +86,10 @@ def test_documents_are_deposited_found_and_retrieved_byte_for_byte(house: House)
     for ins in patients:
         system, value = ins.split("|")
         opened(house, ANNE, identifier=[{"system": system, "value": value}])
+    first = [older for data in documents.values() if (older := replaced(data))]
+    assert len(first) == SUCCESSORS
+    before = [house.post("DocumentReference", ANNE, iti105(data)) for data in first]
+    assert {answer.status for answer in before} == {201}
     answers = [house.post("DocumentReference", ANNE, iti105(data)) for data in documents.values()]
     kept = [answer for answer in answers if answer.status == 201]
     assert len(kept) == DEPOSITED == sum(map(len, patients.values()))
@@ -84,10 +107,14 @@ def test_a_folder_is_loaded_records_and_all(house: House) -> None:
     documents, said = contents(), list[str]()
     folder = next(iter(documents)).parent
     refused = load_files([folder], house.services, said.append)
-    assert (refused, said[0]) == (REFUSED, f"loaded {DEPOSITED}, refused {REFUSED}")
-    bad = sorted(path for path, data in documents.items() if not ins_of(data))
-    assert [line.split(": ")[0] for line in said[1:]] == [str(path) for path in bad]
-    assert all(REASON in line for line in said[1:])
-    patients = by_patient(documents)
+    alone = {path for path, data in documents.items() if replaced(data)}
+    taken, left = DEPOSITED - len(alone), REFUSED + len(alone)
+    assert (refused, said[0]) == (left, f"loaded {taken}, refused {left}")
+    bad = {path for path, data in documents.items() if not ins_of(data)}
+    lines = {line.split(": ")[0]: line for line in said[1:]}
+    assert list(lines) == [str(path) for path in sorted(bad | alone)]
+    assert all(REASON in lines[str(path)] for path in bad)
+    assert all(WITHOUT_REPLACED in lines[str(path)] for path in alone)
+    patients = by_patient({p: data for p, data in documents.items() if p not in alone})
     holders = {ins: Person("holder", ins) for ins in patients}
     assert {ins: found(house, who, ins) for ins, who in holders.items()} == patients

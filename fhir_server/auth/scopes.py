@@ -4,9 +4,10 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
-from fhir_server.fhir.outcome import Forbidden
+from fhir_server.fhir.outcome import insufficient_scope
 from fhir_server.policy.subject import Subject
 
 # The letter each interaction needs; batch, transaction and capabilities need none of their own, and
@@ -46,14 +47,15 @@ def grants(subject: Subject, type_: str, letter: str) -> bool:
     return allows(subject.scope, type_, letter, patient_in_context=in_context)
 
 
+def covering(subject: Subject) -> Callable[[str, str], bool]:
+    """Whether the caller's token covers one of these letters on a type."""
+    return lambda type_, letters: any(grants(subject, type_, letter) for letter in letters)
+
+
 def require(subject: Subject, type_: str, letter: str) -> None:
     """Forbidden when the caller's token does not cover it; see `grants`."""
     if not grants(subject, type_, letter):
-        raise Forbidden(
-            f"the token's scopes do not cover `{type_ or '*'}` for this",
-            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-            rule="scope",
-        )
+        raise insufficient_scope(f"`{type_ or '*'}` for this")
 
 
 def allows(scopes: str, type_: str, letter: str, *, patient_in_context: bool = False) -> bool:

@@ -96,6 +96,15 @@ class Forbidden(FhirError):
     status, usual = 403, "forbidden"
 
 
+def insufficient_scope(what: str) -> Forbidden:
+    """The token's scopes do not cover `what`: https://www.rfc-editor.org/rfc/rfc6750#section-3.1"""
+    return Forbidden(
+        f"the token's scopes do not cover {what}",
+        headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        rule="scope",
+    )
+
+
 class NotFound(FhirError):
     """No such thing, or none this caller may know of: the two must look the same."""
 

@@ -26,9 +26,9 @@ from fhir_server.fhir.reference import Conditional, elements, parse, pointed
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.own_documents import by_identifier
 from fhir_server.interactions.search import named, parameters, read_query
+from fhir_server.search.named import is_name
 from fhir_server.search.parse import SILENT
 from fhir_server.search.query import EVERYTHING, Query
-from fhir_server.search.terms import split
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.place import subject_by_ins
 from fhir_server.storage.rows import Named
@@ -80,9 +80,8 @@ def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
 
 def _is_name(pairs: list[tuple[str, str]]) -> bool:
     """Whether it names a resource by id or business identifier, as an address would."""
-    values = [value for name, value in pairs if name in ("_id", "identifier")]
-    named = bool(values) and all(name in ("_id", "identifier", *SILENT) for name, _ in pairs)
-    return named and not any(part.endswith("|") for value in values for part in split(value, ","))
+    asked = [pair for pair in pairs if pair[0] not in SILENT]
+    return bool(asked) and all(is_name(*pair) for pair in asked)
 
 
 def hold(conditions: Iterable[Condition], stored: Writing) -> None:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#vread, #history
 import re
 from typing import Any
 
-from fhir_server.auth.scopes import grants
+from fhir_server.auth.scopes import require
 from fhir_server.fhir.bundle import Entry
 from fhir_server.fhir.dates import interval, milliseconds
 from fhir_server.fhir.headers import prefer
@@ -111,8 +111,7 @@ def _listed(stored: Writing, id_: str, context: Context) -> tuple[tuple[str, str
     """What a List names: a resource with all its versions, or one version of it (0 for all). Of a
     List that is not there, or not for this caller, nothing.
     """
-    if not grants(context.subject, "List", "r"):
-        return ()
+    require(context.subject, "List", "r")
     try:
         list_ = stored.read("List", id_)
     except (NotFound, Gone):

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#search
 
 from dataclasses import replace
 
-from fhir_server.auth.scopes import grants
+from fhir_server.auth.scopes import covering, grants
 from fhir_server.fhir.form import is_form, sent
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
@@ -17,11 +17,11 @@ from fhir_server.interactions.routes import Route
 from fhir_server.interactions.search_contained import search_contained
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.compartment import compartment_types, members
-from fhir_server.search.criteria import LIST, MAX_ALTERNATIVES
-from fhir_server.search.mentions import last, mentioned, telling, without
+from fhir_server.search.criteria import MAX_ALTERNATIVES
+from fhir_server.search.mentions import mentioned, telling, without
 from fhir_server.search.named import named_patient
 from fhir_server.search.parse import parse
-from fhir_server.search.query import AllOf, Nothing, Query
+from fhir_server.search.query import AllOf, Query
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from mappings.identifiers import normal
@@ -114,6 +114,7 @@ def read_query(
             strict=prefer(call).get("handling") == "strict",
             offer=stored.offer,
             inside=inside,
+            covers=covering(context.subject),
         )
 
     if not stored.scope.everything and (name := telling(type_, pairs)):
@@ -122,10 +123,6 @@ def read_query(
     _refuse_ambiguous(query, stored, context)
     if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
         wanted = mentioned(type_, pairs, base=context.base, offer=stored.offer)
-    if any(last(name) == LIST for name, _ in query.used) and not grants(
-        context.subject, "List", "r"
-    ):
-        return replace(query, where=Nothing())  # as of a List that is not there
     hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
     if not hidden:
         return query

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fhir_server.auth.scopes import grants
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import BadRequest, Forbidden, NotFound
+from fhir_server.fhir.outcome import BadRequest, NotFound, insufficient_scope
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.included import admitted, told
 from fhir_server.interactions.page import ONLY_WHEN_NAMED, links, page
@@ -111,7 +111,7 @@ def _types(pairs: Sequence[tuple[str, str]], route: Route, context: Context) -> 
     types = [t for t in offered if t in wanted or not (any(wanted) or t in traces)]
     covered = tuple(type_ for type_ in types if grants(context.subject, type_, "s"))
     if types and not covered:
-        raise Forbidden("the token's scopes do not cover a search of these types", rule="scope")
+        raise insufficient_scope("a search of these types")
     return covered
 
 

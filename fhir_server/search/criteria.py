@@ -5,10 +5,11 @@ https://hl7.org/fhir/R4/search.html#has
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from fhir_server.fhir.outcome import BadRequest
+from fhir_server.fhir.outcome import BadRequest, insufficient_scope
 from fhir_server.search.keys import FULL_TEXT, TEXT, number
+from fhir_server.search.named import is_name
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
     EVERYTHING,
@@ -113,6 +114,8 @@ class Criteria:
         """
         if modifier:
             refuse_modifier(LIST, modifier)
+        if not self.asked.covers("List", "rs"):
+            raise insufficient_scope("`List` for this")
         ids = tuple(plain(part).removeprefix("List/") for part in alternatives(LIST, value))
         for id_ in ids:
             if id_.startswith("$"):
@@ -140,28 +143,48 @@ class Criteria:
 
     def chain(self, parameter: Parameter, modifier: str, rest: str, value: str) -> Criterion | None:
         self.check_steps(rest)
-        led = self.through(parameter, modifier, lambda type_: self.read(type_, rest, value))
+        names = is_name(rest, value)
+        led = self.through(
+            parameter, modifier, lambda type_: self.read(type_, rest, value), names=names
+        )
         if rest == "_id" and modifier in ("", "Patient") and may_name_patient(parameter):
             values = alternatives(parameter.code, value)
             literal = ASK[parameter.type](parameter, "Patient", values, self.asked)
             return literal if led is None else any_of((literal, led))
         return led
 
-    def through(self, parameter: Parameter, modifier: str, read: Reads) -> Criterion | None:
-        """Through each type that has what `read` asks there; None when there is none."""
+    def through(
+        self, parameter: Parameter, modifier: str, read: Reads, *, names: bool
+    ) -> Criterion | None:
+        """Through each type that has what `read` asks there, and that the token covers; None when
+        no type has it. Forbidden when those that have it are not covered, but where it `names` what
+        is led to: that is asked of the reference.
+        """
         if parameter.type != "reference":
             return None
         if modifier and not leads_to(parameter, modifier):
             refuse_modifier(parameter.code, modifier)
-        ways, values = [], 0
-        for type_ in (modifier,) if modifier else parameter.targets or r4().resources:
+        types = (modifier,) if modifier else tuple(parameter.targets or r4().resources)
+        covered = [type_ for type_ in types if names or self.asked.covers(type_, "s")]
+        if ways := list(self.ways_to(parameter, covered, read)):
+            return any_of(ways)
+        others = [type_ for type_ in types if type_ not in covered]
+        if ways := list(self.ways_to(parameter, others, read)):
+            reached = "`, `".join(type_ for way in ways for type_ in way.types)
+            raise insufficient_scope(f"`{reached[:200]}`, where `{parameter.code}` leads")
+        return None
+
+    def ways_to(
+        self, parameter: Parameter, types: Iterable[str], read: Reads
+    ) -> Iterator[Leads]:
+        values = 0
+        for type_ in types:
             self.count_way()
             to = read(type_)
             if to is not None:
-                ways.append(Leads(parameter.number, (type_,), to))
+                yield Leads(parameter.number, (type_,), to)
                 values += compared(to)
                 check_compared(values)
-        return any_of(ways) if ways else None
 
     def has(self, type_: str, name: str, value: str) -> Criterion | None:
         """`_has:Type:reference:parameter`: what refers to it; None where nothing can, so."""
@@ -181,6 +204,8 @@ class Criteria:
             return None
         self.count_way()
         to = read(source)
+        if to is not None and not self.asked.covers(source, "s"):
+            raise insufficient_scope(f"`{source}` for this")
         return None if to is None else LedBy(source, parameter.number, type_, to)
 
     def check_steps(self, rest: str) -> None:

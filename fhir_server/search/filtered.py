@@ -14,6 +14,7 @@ from typing import NoReturn
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.criteria import MAX_STEPS, Criteria, is_true
 from fhir_server.search.filter import FILTER, HAS, And, Comparison, Filter, No, Or, Step, read
+from fhir_server.search.named import is_name
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import (
     EVERYTHING,
@@ -30,7 +31,7 @@ from fhir_server.search.query import (
     StringIs,
     UpdatedIs,
 )
-from fhir_server.search.terms import refuse_modifier, refuse_value
+from fhir_server.search.terms import as_one, refuse_modifier, refuse_value
 from fhir_server.search.types import ASK
 from fhir_server.search.types.composite import has_value
 from fhir_server.search.types.date import asked_interval
@@ -113,7 +114,10 @@ class _Reading:
         parameter = self.criteria.asked.offer.find(type_, code)
         if parameter is None:
             return None
-        return self.criteria.through(parameter, modifier, there)
+        named = [one.name for one in rest if one.inner is None] if step.inner is None else []
+        names = test.operation == "eq" and len(named) == len(rest) == 1
+        names = names and is_name(named[0], as_one(test.value))
+        return self.criteria.through(parameter, modifier, there, names=names)
 
     def end(self, type_: str, name: str, test: Comparison) -> Criterion | None:
         code, _, modifier = name.partition(":")

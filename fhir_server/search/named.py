@@ -32,6 +32,16 @@ class Named:
     ids: tuple[str, ...]
 
 
+NAMES = ("_id", "identifier")
+
+
+def is_name(name: str, value: str) -> bool:
+    """Whether `name=value` asks for a resource by its id or business identifier, as an address
+    would; `system|` alone is none.
+    """
+    return name in NAMES and not any(part.endswith("|") for part in split(value, ","))
+
+
 def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) -> Named:
     """The patients that a search of `type_` names; `base` is this server's address.
 

@@ -26,7 +26,9 @@ from fhir_server.search.query import (
 from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import (
     Asked,
+    Covers,
     check_text,
+    everything,
     page_count,
     refuse_modifier,
     refuse_value,
@@ -69,24 +71,24 @@ def parse(
     strict: bool = False,
     offer: Offer = DEFINED,
     inside: bool = False,
+    covers: Covers = everything,
 ) -> Query:
     """Read the parameters of a search of `type_`, decoded, in the order of the request.
 
     `base`: this server's address. `now`: ms since 1970 UTC. `offer`: the parameters there are.
-    `inside`: whether contained resources can be searched here.
-    BadRequest with code `not-supported` for a modifier, and when `strict` for a parameter, that is
-    not done; `value` for a value that cannot be read; `too-costly` for too much.
+    `inside`: whether contained resources can be searched here. `covers`: what the token covers.
+    Forbidden for a chain to types it does not cover. BadRequest with code `not-supported` for what
+    is not done, `value` for a value that cannot be read; `too-costly` for too much.
     """
     wanted = is_wanted(type_, pairs, offer, inside=inside)
     offer = offer.defined() if wanted else offer
-    reader = _Reader(type_, Asked(base, now, offer), max_page)
+    reader = _Reader(type_, Asked(base, now, offer, covers=covers), max_page)
     reader.take_all(pairs)
     _check(reader, strict)
     if wanted:
         check(reader.parts, reader.used)
     count = min(page_size, max_page) if reader.count is None else reader.count
-    where = all_of(reader.parts) if reader.parts else EVERYTHING
-    check_compared(compared(where))
+    check_compared(compared(where := all_of(reader.parts) if reader.parts else EVERYTHING))
     return Query(
         type_=type_,
         where=where,

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.htm
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn, cast
@@ -24,16 +24,25 @@ _LONGEST = 18  # digits that are read as a number
 MAX_KEYS = 5_000  # that one parameter may stand for
 
 
+Covers = Callable[[str, str], bool]  # of a type one of these letters of a SMART scope
+
+
+def everything(type_: str, letters: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a value is read against: this server's address, the time in ms since 1970 UTC, and the
-    parameters that may be searched by. `untyped`: what has been asked for by an id alone.
+    parameters that may be searched by. `untyped`: what has been asked for by an id alone. `covers`:
+    what the token covers; each step of a chain is a search.
     """
 
     base: str
     now: int
     offer: Offer = DEFINED
     untyped: list[Untyped] = field(default_factory=list)
+    covers: Covers = everything
 
 
 def split(text: str, separator: str) -> list[str]:

@@ -111,5 +111,5 @@ def test_Q09_list_tells_nothing_to_a_token_that_does_not_cover_lists(house: Hous
     id_ = listed(house, patient, one).split("/")[1]
     narrow = NINA.but(scope="user/DocumentReference.rs user/Patient.rs")
     for query in (f"_list={id_}", f"patient._list={id_}"):
-        assert addresses(house.get(f"DocumentReference?{query}", narrow)) == []
+        assert house.get(f"DocumentReference?{query}", narrow).status == 403
     assert addresses(house.get(f"DocumentReference?_list={id_}", NINA)) == [one]

@@ -3,22 +3,53 @@
 https://hl7.org/fhir/R4/references.html
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from profiles.definitions import r4
 from profiles.members import Rules, rules
 
+_SUFFIX = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[^/]+)?$")
 _ADDRESSES = frozenset(("uri", "url", "canonical"))
 
 
 def type_of(reference: str) -> str:
-    """The resource type a literal reference names; "" where it names none."""
-    parts = reference.partition("?")[0].split("/")
-    if len(parts) > 3 and parts[-2] == "_history":
-        parts = parts[:-2]
-    name = parts[-2] if len(parts) > 1 else parts[0] if "?" in reference else ""
+    """The resource type a literal reference names, in whatever spelling; "" where it names none."""
+    if (match := _SUFFIX.search(reference)) and r4().is_resource(match[1]):
+        return match[1]
+    head, asks, _ = reference.partition("?")
+    parts = segments(head.partition("#")[0]) or []
+    if "_history" in parts[-2:]:
+        parts = parts[: parts.index("_history", -2)]
+    name = parts[-2] if len(parts) > 1 else parts[0] if parts and asks else ""
+    name = type_named(name)
     return name if r4().is_resource(name) else ""
+
+
+def segments(path: str) -> list[str] | None:
+    """The parts of a path without empty ones and dots; None where it leads out of everything."""
+    found = list[str]()
+    for part in unquote(path).split("/"):
+        if part == ".." and not found:
+            return None
+        if part == "..":
+            found.pop()
+        elif part not in ("", "."):
+            found.append(part)
+    return found
+
+
+@cache
+def _types() -> Mapping[str, str]:
+    return {name.lower(): name for name in r4().resources}
+
+
+def type_named(name: str) -> str:
+    """The type of this name in any case; an unknown one that is written like a type; or ""."""
+    return _types().get(name.lower()) or (name if name[:1].isupper() else "")
 
 
 def types_of_contained(resource: Mapping[str, Any]) -> dict[str, str]:

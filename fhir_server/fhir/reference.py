@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from profiles.definitions import r4
+from profiles.links import segments, type_named
 
 # The types of documents, their lists and their bytes: what a policy hides row by row.
 DOCUMENTS = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
@@ -64,32 +66,90 @@ class Conditional:
 Reference = Local | Remote | Urn | Contained | Conditional
 
 _ID = r"[A-Za-z0-9.-]{1,64}"
-_REST = re.compile(rf"([A-Z][A-Za-z]+)/({_ID})(?:/_history/({_ID}))?")
-_REST_AT_END = re.compile(rf"/([A-Z][A-Za-z]+)/({_ID})(?:/_history/({_ID}))?$")
-_CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?(\S+)")
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_REST = re.compile(rf"([A-Za-z]+)/({_ID})(?:/_history(?:/({_ID}))?)?")
+_REST_AT_END = re.compile(rf"(?:.*/)?{_REST.pattern}")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_URN = re.compile(r"urn:[a-z0-9][a-z0-9-]{1,31}:.+", re.IGNORECASE)
 _FRAGMENT = re.compile(rf"#(?:{_ID})?")
+_PORTS = {"http": 80, "https": 443}
 
 
 def parse(text: str, *, base: str) -> Reference:
-    """Read a literal reference; `base` is this server's address. ValueError names what is no
-    reference.
+    """Read a literal reference; `base` is this server's address. ValueError names what is none.
+
+    Understood in every spelling that leads to one place: `/Patient/1`, `./Patient//1/`,
+    `patient/1`, `Patient/%31`, `Patient/1#x`, `Patient/1?`, the address of this server with another
+    case or the port that goes without saying, by http or https.
     """
     own = base.rstrip("/") + "/"
     path = text[len(own) :] if text.startswith(own) else text
-    if match := _REST.fullmatch(path):
-        return Local(match[1], match[2], match[3] or "")
-    if match := _CONDITIONAL.fullmatch(path):
-        return Conditional(match[1], match[2])
+    if (match := _REST.fullmatch(path)) and (usual := _local(match)):
+        return usual
     if _FRAGMENT.fullmatch(text):
         return Contained(text[1:])
-    if not _ABSOLUTE.fullmatch(text):
-        raise ValueError(f"`{text[:100]}` is no reference")
-    if text.startswith("urn:"):
+    if _URN.fullmatch(text) and not _BLANK.search(text):
         return Urn(text)
-    if match := _REST_AT_END.search(text):
-        return Remote(text, match[1], match[2], match[3] or "")
-    return Remote(text)
+    found = None if _BLANK.search(text) else _led(text, base)
+    if found is None:
+        raise ValueError(f"`{text[:100]}` is no reference")
+    return found
+
+
+def _local(match: re.Match[str]) -> Local | None:
+    type_ = type_named(match[1])
+    return Local(type_, match[2], match[3] or "") if type_ else None
+
+
+def _led(text: str, base: str) -> Reference | None:
+    """Where an address leads that is not in the usual spelling."""
+    head, _, query = text.partition("?")
+    try:
+        parts, here = urlsplit(head.partition("#")[0]), urlsplit(base)
+        at_home = not parts.netloc or _origin(parts, here) == _origin(here, here)
+    except ValueError:  # no address has such a port, or such brackets
+        return None
+    if parts.scheme and not parts.netloc:
+        return None
+    path = _inside(parts, here) if at_home else None
+    if path is None and parts.scheme:
+        return _remote(text, segments(parts.path))
+    if path is None and parts.netloc:  # `//Patient/1`
+        path = segments(f"{parts.netloc}/{parts.path}")
+    if path is None:
+        return None
+    if len(path) == 1 and query and (type_ := type_named(path[0])):
+        return Conditional(type_, query)
+    match = _REST.fullmatch("/".join(path))
+    return _local(match) if match else None
+
+
+def _remote(text: str, path: list[str] | None) -> Remote | None:
+    if path is None:
+        return None
+    match = _REST_AT_END.fullmatch("/".join(path))
+    there = _local(match) if match else None
+    return Remote(text, there.type_, there.id_, there.version) if there else Remote(text)
+
+
+def _inside(parts: SplitResult, here: SplitResult) -> list[str] | None:
+    """The path below this server's address, `here`; None where it is not below it."""
+    absolute = bool(parts.netloc) or parts.path.startswith("/")
+    root = segments(here.path)
+    path = segments(parts.path if absolute else f"{here.path}/{parts.path}")
+    if path is None or root is None:
+        return None
+    if [part.lower() for part in path[: len(root)]] == [part.lower() for part in root]:
+        return path[len(root) :]
+    return path if absolute and not parts.netloc else None
+
+
+def _origin(parts: SplitResult, here: SplitResult) -> tuple[str, int | None]:
+    """Host and port, None for the one of the scheme; by http and https alike
+    (https://hl7.org/fhir/R4/resource.html#id).
+    """
+    port = _PORTS.get(parts.scheme or here.scheme)
+    host = (parts.hostname or "").rstrip(".")
+    return host, None if parts.port == port else parts.port
 
 
 def write(reference: Reference, *, base: str = "") -> str:

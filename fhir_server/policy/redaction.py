@@ -7,7 +7,7 @@ every version.
 
 from typing import Any, Mapping
 
-from fhir_server.fhir.reference import DOCUMENTS
+from fhir_server.fhir.reference import DOCUMENTS, Local, Remote, parse
 
 Resource = Mapping[str, Any]
 
@@ -81,9 +81,20 @@ def _items(resource: Resource, path: tuple[str, ...]) -> list[Mapping[str, Any]]
 
 
 def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] | None:
-    reference = item.get(path[-1], {}) if len(path) > 1 else item
-    parts = str(reference.get("reference", "")).partition("/_history/")[0].split("/")
-    return (parts[-2], parts[-1]) if len(parts) >= 2 and parts[-2] in DOCUMENTS else None
+    """The document an item leads to, at whatever address this server may have had; one that nothing
+    lies at for what cannot be read.
+    """
+    element = item.get(path[-1], {}) if len(path) > 1 else item
+    text = str(element.get("reference", ""))
+    if not text:
+        return None
+    try:
+        reference = parse(text, base="")
+    except ValueError:
+        return ("", text)
+    if isinstance(reference, Local | Remote) and reference.type_ in DOCUMENTS:
+        return reference.type_, reference.id_
+    return None
 
 
 def _prune(

@@ -10,7 +10,16 @@ from time import monotonic
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
-from fhir_server.fhir.reference import DOCUMENTS, place_of, texts
+from fhir_server.fhir.reference import (
+    DOCUMENTS,
+    Conditional,
+    Local,
+    Urn,
+    elements,
+    parse,
+    place_of,
+    texts,
+)
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
@@ -231,14 +240,30 @@ class Checking(Consenting):
         self, resource: Mapping[str, Any], id_: str, before: Mapping[str, Any] | None
     ) -> None:
         known = set(texts(before)) if before else set[str]()
-        wanted = {
-            (target.type_, target.id_): text
-            for text in texts(resource)
-            if text not in known and (target := local(text, self.house.base)) is not None
-        }
+        literal = {element["reference"] for element in elements(resource)}
+        wanted = dict[tuple[str, str], str]()
+        for text in texts(resource):
+            if text in known:
+                continue
+            target = self._led(text, resource) if text in literal else local(text, self.house.base)
+            if target is not None:
+                wanted[target.type_, target.id_] = text
         unknown = set(wanted) - self.created - {(resource["resourceType"], id_)}
         for address in sorted(unknown - self.visible(unknown)):
             raise nothing_there(wanted[address], resource)
+
+    def _led(self, text: str, resource: Mapping[str, Any]) -> Local | None:
+        """The resource here that a literal reference leads to; None for one elsewhere or inside.
+        Unprocessable for what leads nowhere.
+        """
+        try:
+            reference = parse(text, base=self.house.base)
+        except ValueError as reason:
+            at = place_of(text, resource)
+            raise Unprocessable(str(reason), code="value", expression=at) from reason
+        if isinstance(reference, Urn | Conditional):  # what these stand for has been put there
+            raise nothing_there(text, resource)
+        return reference if isinstance(reference, Local) else None
 
     def settle(self, *addresses: tuple[str, str]) -> None:
         """At the end of a request: Conflict when what it deleted (of it these alone, or all) is

@@ -8,7 +8,7 @@ from typing import Any, Mapping
 from urllib.parse import parse_qsl
 
 from fhir_server.fhir.json_format import read as read_json
-from fhir_server.fhir.reference import pointed
+from fhir_server.fhir.reference import Conditional, parse, pointed
 from fhir_server.policy.relation import Who
 from fhir_server.policy.relations import holders, identifier_text, national_identifiers
 from fhir_server.policy.subject import INS_SYSTEMS
@@ -40,9 +40,9 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
     text = reference.get("reference", "")
     if text in contained:
         return Named(identifiers=holders(contained[text]))
-    if "?" in text:
-        return conditional_patient(text)
     if text:
+        if found := conditional_patient(text):
+            return found
         target = local(text, base)
         return Named(patients=(target.id_,)) if target and target.type_ == "Patient" else Named()
     identifier = reference.get("identifier", {})
@@ -55,10 +55,15 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
 
 def conditional_patient(text: str) -> Named:
     """`Patient?identifier=system|INS`, as French guides write a subject; empty for any other."""
-    type_, _, query = text.partition("?")
-    pairs = parse_qsl(query)
+    try:
+        reference = parse(text, base="")
+    except ValueError:
+        return Named()
+    if not isinstance(reference, Conditional) or reference.type_ != "Patient":
+        return Named()
+    pairs = parse_qsl(reference.query)
     ins = [value for name, value in pairs if name == "identifier"]
-    if type_ != "Patient" or len(pairs) != 1 or not ins:
+    if len(pairs) != 1 or not ins:
         return Named()
     return Named(identifiers=(ins[0],)) if ins[0].split("|")[0] in INS_SYSTEMS else Named()
 

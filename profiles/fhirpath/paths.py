@@ -8,19 +8,18 @@ expressions use; what else is asked for is a ValueError. Unlike FHIRPath, `|` ke
 index is a set.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from profiles.definitions import Definitions, Element
 from profiles.fhirpath import parse as tree
+from profiles.links import type_of
 
 Resource = Mapping[str, Any]
 Values = Callable[[Any, Resource], Sequence[Any]]  # context, the whole resource → plain values
 Select = Callable[[Resource], Sequence[tuple[str, Any]]]
 
-_SUFFIX = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[^/]+)?$")
 _NONE: tuple[Any, ...] = ()
 
 
@@ -187,8 +186,8 @@ def reference_type(value: Any, resource: Resource) -> str:
     text = value if isinstance(value, str) else value.get("reference", "")
     if text.startswith("#"):
         return _contained_type(text[1:], resource)
-    if text and (match := _SUFFIX.search(text)):
-        return match[1]
+    if text and (type_ := type_of(text)):
+        return type_
     return "" if isinstance(value, str) else str(value.get("type", ""))
 
 

@@ -58,25 +58,73 @@ def test_a_local_reference_can_be_written_with_our_address() -> None:
     assert write(Urn(UUID), base=BASE) == UUID
 
 
+# Every spelling that leads to `Patient/1` of this server, or to the search.
+SPELLINGS = [
+    "Patient/1/", "/Patient/1", "//Patient/1", "./Patient/1", "Patient//1", "Patient/./1",
+    "patient/1", "PATIENT/1", "Patient/%31",
+    "Patient%2F1", "Patient/1#x", "Patient/1?",
+    "Patient/1?_format=json", "Patient/1/_history", "/fhir/Patient/1", "../fhir/Patient/1", "Observation/../Patient/1",
+    "HTTP://127.0.0.1:8080/fhir/Patient/1", "http://127.0.0.1:8080/fhir//Patient/1/",
+    "https://127.0.0.1:8080/fhir/Patient/1", "http://127.0.0.1.:8080/FHIR/patient/1",
+    "http://someone@127.0.0.1:8080/fhir/Patient/1", "//127.0.0.1:8080/fhir/Patient/1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_spelling_of_its_own_leads_to_the_same_place(text: str) -> None:
+    assert parse(text, base=BASE) == Local("Patient", "1")
+
+
+@pytest.mark.parametrize("base", ["http://dmp.example/fhir", "https://dmp.example:443/fhir/"])
+@pytest.mark.parametrize("address", ["http://DMP.example:80/fhir", "HTTPS://dmp.example/fhir/"])
+def test_the_port_of_a_scheme_goes_without_saying(base: str, address: str) -> None:
+    assert parse(f"{address}/Patient/1/_history/2/", base=base) == Local("Patient", "1", "2")
+
+
+def test_a_search_has_its_spellings_too() -> None:
+    for text in ("/Patient?a=b", "patient?a=b", "Patient/?a=b", f"{BASE}//Patient?a=b"):
+        assert parse(text, base=BASE) == Conditional("Patient", "a=b")
+
+
+def test_an_address_elsewhere_is_read_to_its_end() -> None:
+    text = "http://elsewhere.example/patient/%31/"
+    assert parse(text, base=BASE) == Remote(text, "Patient", "1")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "1",
+        "just text",
         "Patient",
         "Patient/",
-        "patient/1",
+        "nothing/1",
         "Patient/1/2",
-        "Patient/1/_history/",
+        "Patient/1;v=1",
+        "Patient%252F1",
+        "Patient:1",
+        "Patient\\1",
         "Patient/a b",
+        " Patient/1",
+        "Patient/1 ",
         "Patient/" + "x" * 65,
         "Patient/1\n",
-        "/Patient/1",
+        "../Patient/1",
         "../x",
         "#a b",
         "http:",
+        "http:/Patient/1",
+        "http://[::1",
+        "http://elsewhere.example:99999/Patient/1",
+        "mailto:someone@elsewhere.example",
+        BASE,
+        f"{BASE}/Patient",
+        "//127.0.0.1:8080/Patient/1",
         "Patient?",
         "http://a b",
+        "urn:",
+        "urn:uuid:a b",
     ],
 )
 def test_nonsense_is_refused_with_its_text(text: str) -> None:

@@ -196,11 +196,8 @@ def test_what_is_in_a_bundle_refers_to_what_is_in_it(plain: House) -> None:
     assert answer.json["issue"][0]["expression"] == ["Bundle.signature.who.reference"]
 
 
-@pytest.mark.parametrize(
-    "reference",
-    ["https://elsewhere.example/fhir/Patient/1", "urn:uuid:ab4ebf8e-7a5e-4d4a-9d0f-7a1c2d1f1c11"],
-)
-def test_a_reference_elsewhere_is_taken_as_it_is(plain: House, reference: str) -> None:
+def test_a_reference_elsewhere_is_taken_as_it_is(plain: House) -> None:
+    reference = "https://elsewhere.example/fhir/Patient/1"
     body = {
         "resourceType": "Observation", "status": "final", "code": {"text": "x"},
         "subject": {"reference": reference},

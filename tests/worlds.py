@@ -15,12 +15,14 @@ from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import (
     EVERYBODY,
     MAJORITY,
+    NATURES,
     OF_EVERYBODY,
     RELATIONS,
     SHARED,
     RowFacts,
     Standing,
     nature_of,
+    ownership,
     subject_facts,
 )
 from fhir_server.policy.labels import birth_of_age
@@ -38,7 +40,7 @@ from fhir_server.storage.write import Facts, New
 
 BASE = "http://127.0.0.1:8080/fhir"
 NOW = 1_795_521_600_000  # 2026-11-24T12:00:00Z
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 ADULT = 15  # years: FHIR_MINOR_ACCESS_AGE
 STATES = ("open", "open", "closed", "before", "deceased")
 NO_INDEX = Index(frozenset(), (), (), (), ())
@@ -49,6 +51,7 @@ TYPES = (
     "DocumentReference", "Binary", "List", "Patient", "Consent", "CareTeam", "RelatedPerson",
     "AuditEvent", "Observation", "Organization",
 )  # fmt: skip
+OWNING = {ownership(nature) for nature in NATURES}  # they come with what is owned
 FLAGGED = ("document", "list", "clinical")
 
 Address = tuple[str, str]
@@ -98,7 +101,7 @@ class World:
         born = self.random.choice([time + more for time in ages for more in (0, 1)])
         number = write.open_record(self.session, state=state, born=born, patient="")
         # The common ones more often: rules that weigh two of them want both of one caller.
-        kinds = [kind for kind in (*RELATIONS[:8] * 3, *RELATIONS) if kind != "author"]
+        kinds = [kind for kind in (*RELATIONS[:8] * 3, *RELATIONS) if kind not in OWNING]
         found = [
             self.relation(self.random.choice(kinds)) for _ in range(self.random.randrange(14))
         ]
@@ -122,7 +125,8 @@ class World:
         """When something begins or ends, birthdays too, and just before and after."""
         midnight = self.now // DAY * DAY
         days = (midnight - 1, midnight, midnight + DAY - 1, midnight + DAY)
-        return self.now - 1, self.now, self.now, self.now + 1, *days
+        paris = (days[1] - HOUR, days[1] - HOUR - 1, days[1] - 2 * HOUR, days[1] - 2 * HOUR - 1)
+        return self.now - 1, self.now, self.now, self.now + 1, *days, *paris
 
     def actor(self) -> str:
         return self.random.choice((*PEOPLE, *HOUSES[1:]))
@@ -149,8 +153,9 @@ class World:
         index = NO_INDEX if deleted else extract(resource, base=BASE)
         assert write.insert(self.session, new, index, base=BASE) is not None
         if record > SHARED:
-            authors = [Relation(owner, "author") for owner in facts.owners]
-            write.add_authors(self.session, record, authors)
+            kind = ownership(nature_of(type_))
+            owners = [Relation(owner, kind) for owner in facts.owners]
+            write.add_owners(self.session, record, owners)
 
     def facts(self, nature: str, owners: tuple[str, ...]) -> Facts:
         until = self.random.choice((0, 0, self.now, self.now + 1, LATEST))

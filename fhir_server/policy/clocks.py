@@ -11,7 +11,7 @@ that comes twice the first counts.
 from calendar import monthrange
 from datetime import date
 
-from fhir_server.fhir.dates import LATEST, interval
+from fhir_server.fhir.dates import LATEST, Interval, interval
 
 HOUR, DAY = 3_600_000, 86_400_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -59,13 +59,26 @@ def begins(text: str) -> int:
     """When a delay begins that counts from this date, dateTime or instant: a day or a month counts
     from its end, so that nobody's delay is shortened. ValueError names `text`.
     """
+    low, high = civil_interval(text)
+    return low if "T" in text else high
+
+
+def civil_interval(text: str) -> Interval:
+    """The interval of a date, dateTime or instant in words of the law: what has no hour is days,
+    months or years of Paris. ValueError names `text`.
+    """
     low, high = interval(text)
-    return low if "T" in text else _instant(high)
+    return (low, high) if "T" in text else (_instant(low), _instant(high))
+
+
+def civil_day(at: int) -> int:
+    """The day in Paris, counted from the first of January 1970."""
+    return _wall(at) // DAY
 
 
 def civil_date(at: int) -> str:
     """The day in Paris, `2026-11-24`."""
-    return _date(_wall(at) // DAY).isoformat()
+    return _date(civil_day(at)).isoformat()
 
 
 def civil_time(at: int) -> str:

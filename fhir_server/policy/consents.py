@@ -216,6 +216,11 @@ def named(consent: Resource) -> Iterator[Mapping[str, Any]]:
         yield from (actor.get("reference", {}) for actor in provision.get("actor", ()))
 
 
+def said_of(consent: Resource) -> dict[str, Any]:
+    """What a consent says, whether it is in force or has been ended."""
+    return {name: value for name, value in consent.items() if name not in ("id", "meta", "status")}
+
+
 def is_modified(value: Any) -> bool:
     """Whether an extension we do not know changes what is said (there is none that we know).
 

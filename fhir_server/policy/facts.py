@@ -25,7 +25,7 @@ RELATIONS = (
     "holder", "representative", "attending", "equivalent", "care_team", "consented", "blocked",
     "opposed", "author",
     "guardian", "assistant", "kin", "occupational", "cross_border", "expert", "emergency_opposed",
-    "centre15_opposed", "post_mortem_opposed",
+    "centre15_opposed", "post_mortem_opposed", "declarer",
 )
 # Whom a relation names that concerns everybody, and which relations may.
 EVERYBODY = "*"
@@ -61,7 +61,7 @@ CONSENTS = (
 ASKS = (
     "other", "identifier", "patient-document", "reimbursement", "request", "opening", "write",
     "add-member", "remove-member", "closing", "early-deletion", "dmp-existence-objection",
-    "unknown", *CONSENTS,
+    "unknown", "collecting", *CONSENTS,
 )
 # Sectors of activity (TRE_R02, and SNR of TRE_A00) of which a rule speaks.
 SECTORS = ("other", "SNR", "SA13", "SA15", "SA17", "SA23", "SA44", "SA45", "SA47", "SA48")
@@ -129,6 +129,13 @@ def nature_of(type_: str) -> str:
     person.
     """
     return "shared" if type_ in SHARED_TYPES else _NATURE_OF.get(type_, "clinical")
+
+
+def ownership(nature: str) -> str:
+    """What its owner is to the record in which a resource of this nature lies: who has declared a
+    consent there is no author (contract 7).
+    """
+    return "declarer" if nature == "consent" else "author"
 
 
 def chooses_ids(actor: str, type_: str) -> bool:

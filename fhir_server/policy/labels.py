@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
+from fhir_server.policy.clocks import civil_day
 from fhir_server.policy.relations import identifier_text, national_identifiers
 from fhir_server.policy.subject import HOLDER_SIDE, INS_SYSTEMS, Subject
 
@@ -139,10 +140,10 @@ def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource])
 
 
 def birth_of_age(now: int, years: int) -> int:
-    """The latest birth (ms) of who is `years` old at `now`; born on 29 February, one comes of age
-    on 1 March.
+    """The latest birth (ms) of who is `years` old at `now`, by the days of Paris; born on 29
+    February, one comes of age on 1 March.
     """
-    return _birth_of_age(now // 86_400_000, years)
+    return _birth_of_age(civil_day(now), years)
 
 
 @lru_cache(maxsize=64)

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
-from fhir_server.fhir.dates import EARLIEST, LATEST, period
+from fhir_server.fhir.dates import EARLIEST, LATEST
+from fhir_server.policy.clocks import civil_interval
 
 Resource = Mapping[str, Any]
 # A Reference element to the identifiers `system|value` of whom it names.
 Who = Callable[[Mapping[str, Any]], tuple[str, ...]]
+
+# In force at no time: an impossible period, which is refused at the door.
+AT_NO_TIME = (LATEST, EARLIEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,12 @@ class Relation:
 
 
 def in_force(value: Mapping[str, Any] | None) -> tuple[int, int]:
-    """The interval of a Period (ms, half-open), all times when there is none."""
+    """The interval of a Period (ms, half-open), all times when there is none: from the first moment
+    of its start to the last of its end, which are days of Paris where they have no hour.
+    """
     try:
-        return period(value) if value else (EARLIEST, LATEST)
+        since = civil_interval(value["start"])[0] if value and "start" in value else EARLIEST
+        until = civil_interval(value["end"])[1] if value and "end" in value else LATEST
     except ValueError:
-        return LATEST, EARLIEST  # an impossible period is never in force; it is refused at the door
+        return AT_NO_TIME
+    return (since, until) if since < until else AT_NO_TIME

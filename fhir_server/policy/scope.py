@@ -94,7 +94,7 @@ class Scope:
         """Whether nothing of this type is visible in a record the caller has no relation to."""
         without = dict.fromkeys(RELATIONS, NO)
         if nature_of(type_) != "trace":
-            without["own"] = NO  # an own document always comes with the relation `author`
+            without["own"] = NO  # what is one's own always comes with a relation, `ownership`
         return simplify(self.condition(type_), without) == NEVER
 
     @cached_property

@@ -24,6 +24,7 @@ HOLDER_TYPES = frozenset(
 )
 REIMBURSEMENT = "REMB"
 DELETED = "entered-in-error"
+COLLECTED = "dmp-pro-access-collected-by"  # C2b
 OBJECTION = "dmp-existence-objection"  # C1 that is `rejected`
 SERVERS = frozenset({"versionId", "lastUpdated"})  # of meta: no content of the client's
 
@@ -48,7 +49,9 @@ def creation(new: Resource, subject: Subject) -> tuple[Act, ...]:
         case "team":
             return (Act("team", "write"),)
         case "consent":
-            return (Act("declare", _declared(new)),)
+            asks = _declared(new)
+            # For another; whoever may change it later did this.
+            return (Act("declare", "collecting" if asks == COLLECTED else asks),)
         case "trace":
             raise NotAllowed("traces are written by the server alone")
         case "document" if type_ == "DocumentReference":

@@ -23,7 +23,6 @@ from fhir_server.fhir.reference import (
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
-from fhir_server.policy.consents import consent_type
 from fhir_server.policy.labels import label_problem, labels, misplaced_flag, owners_of
 from fhir_server.policy.matrix import kind_of
 from fhir_server.policy.relations import holders
@@ -85,19 +84,16 @@ class Checking(Consenting):
         """The facts of a row about to be: own when its author is the caller, or of his house."""
         nature = nature_of(type_)
         lines = Facts(owners).lines
-        collected = nature == "consent" and consent_type(resource) == "dmp-pro-access-collected-by"
-        own = is_own(nature, lines, self.subject.me)
-        if nature == "consent":  # who else is named needs the type that says who collected it
-            named = self._named(resource)
-            own = collected or (bool(named) and named <= set(self.subject.me))
-        return RowFacts(nature, own)
+        if nature == "consent":
+            return RowFacts(nature, self._names_the_caller_alone(resource))
+        return RowFacts(nature, is_own(nature, lines, self.subject.me))
 
     def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
-        if standing.record == SHARED:
+        """Whose a new resource is; who says how people stand to a record is no author there."""
+        nature = nature_of(resource["resourceType"])
+        if standing.record == SHARED or nature in ("team", "relative"):
             return ()
-        if resource["resourceType"] == "Consent":
-            return self._declarer()
-        return owners_of(resource, self.subject)
+        return self._declarer() if nature == "consent" else owners_of(resource, self.subject)
 
     def _facts(
         self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None

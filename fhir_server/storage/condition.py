@@ -7,7 +7,7 @@ Every fact is NOT NULL, so that SQL and `policy.condition.holds` never disagree 
 from typing import Callable, NamedTuple, assert_never
 
 from fhir_server.policy.condition import AllOf, AnyOf, Condition, Is, Not, OneOf
-from fhir_server.policy.facts import RELATIONS, YES
+from fhir_server.policy.facts import RELATIONS, YES, ownership
 
 # The caller's relations to a record are the sum of these.
 BITS = {relation: 1 << n for n, relation in enumerate(RELATIONS)}
@@ -56,7 +56,7 @@ def row_fact(alias: str, *, nature: str, me: int, position: str, names: Names) -
         if nature == "trace":
             return f"{alias}.owners = :own0"
         lines = " OR ".join(f"{position}({alias}.owners, :own{n}) > 0" for n in range(me))
-        return f"({names.held} & {BITS['author']} <> 0 AND ({lines or '1 = 0'}))"
+        return f"({names.held} & {BITS[ownership(nature)]} <> 0 AND ({lines or '1 = 0'}))"
 
     true = {
         **{relation: f"{names.held} & {bit} <> 0" for relation, bit in BITS.items()},

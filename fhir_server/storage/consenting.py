@@ -31,10 +31,12 @@ class Consenting(Repository):
             for remark in self._read_consent(resource).remarks
         )
 
-    def _named(self, consent: Mapping[str, Any]) -> frozenset[str]:
-        """Whom a consent names, in its exceptions too: `system|value`."""
+    def _names_the_caller_alone(self, consent: Mapping[str, Any]) -> bool:
+        """Whether all whom a consent names, in its exceptions too, are the caller or his house."""
         read = who(self.session, consent, base=self.house.base)
-        return frozenset(actor for reference in named(consent) for actor in read(reference))
+        people = [read(reference) for reference in named(consent)]
+        mine = set(self.subject.me)
+        return bool(people) and all(names and set(names) <= mine for names in people)
 
     def _declarer(self) -> tuple[str, ...]:
         """Whose a new consent is to read back: of the professional who declares it, never of those

@@ -7,7 +7,7 @@ from typing import Any, Mapping
 from fhir_server.fhir.outcome import Unprocessable
 from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_limit, notice_due
-from fhir_server.policy.facts import SHARED
+from fhir_server.policy.facts import SHARED, nature_of, ownership
 from fhir_server.policy.labels import VEILED, flags
 from fhir_server.policy.life import NOTICE, RELEASE, Due
 from fhir_server.policy.relation import Relation
@@ -44,7 +44,7 @@ class Following(Checking):
         if new.type_ == "Patient":
             self._move(resource, new)
         elif new.record > SHARED:
-            self._add_authors(new.record, set(new.facts.owners))
+            self._add_owners(new)
         if new.type_ in PEOPLE:
             self.standings.clear()
             self._derive_again(new.type_, new.id_)
@@ -70,13 +70,12 @@ class Following(Checking):
                     expression="DocumentReference.securityLabel",
                 )
 
-    def _add_authors(self, record: int, owners: set[str]) -> None:
-        """Note that these have documents of their own in the record, once a request."""
-        new = {(record, owner) for owner in owners} - self.authors
-        self.authors |= new
-        write.add_authors(
-            self.session, record, [Relation(owner, "author") for _, owner in sorted(new)]
-        )
+    def _add_owners(self, new: New) -> None:
+        """Note that its owners have something of their own in the record, once a request."""
+        kind = ownership(nature_of(new.type_))
+        found = {(new.record, Relation(owner, kind)) for owner in new.facts.owners} - self.owners
+        self.owners |= found
+        write.add_owners(self.session, new.record, [relation for _, relation in found])
 
     def _derive_again(self, type_: str, id_: str) -> None:
         """Rights go by identifiers: when those of a person or house change, so do the relations

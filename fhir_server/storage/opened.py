@@ -15,6 +15,7 @@ from fhir_server.policy.clocks import HOUR
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts, Standing, nature_of, subject_facts
 from fhir_server.policy.notices import BREAK_GLASS, CENTRE_15, access
+from fhir_server.policy.relation import Relation
 from fhir_server.policy.rule import NOTICE, RuleSet
 from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
@@ -70,7 +71,8 @@ class Opened:
     standings: dict[Named, Standing | None] = field(default_factory=dict)
     # Made, or found to be there, in this request: may be referred to.
     created: set[tuple[str, str]] = field(default_factory=set)
-    authors: set[tuple[int, str]] = field(default_factory=set)
+    # Who was noted in this request to have something of his own, by record.
+    owners: set[tuple[int, Relation]] = field(default_factory=set)
     # Deleted in this request: at its end nothing may refer to them.
     deleted: set[tuple[str, str]] = field(default_factory=set)
 
@@ -299,7 +301,7 @@ class Opened:
         except BaseException:
             self.created = created
             self.standings.clear()
-            self.authors.clear()
+            self.owners.clear()
             self.deleted.clear()
             raise
 

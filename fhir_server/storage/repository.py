@@ -7,7 +7,7 @@ from fhir_server.audit.note import Note
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
-from fhir_server.policy.facts import SHARED, nature_of
+from fhir_server.policy.facts import SHARED, nature_of, ownership
 from fhir_server.policy.logged import as_read
 from fhir_server.policy.redaction import document_links, minimal_patient, without
 from fhir_server.policy.relations import CLOSING, DMP_BASE
@@ -162,7 +162,11 @@ class Repository(Opened):
         return Named() if self.scope.everything else named
 
     def _check_access(self, found: Found, query: Query, rows: Rows) -> None:
-        if not rows.confined or found.access or found.versions:
+        """A record that is named must be one the caller has a right in, if only to documents of
+        his own; who has declared a consent there is a stranger all the same.
+        """
+        documents = found.versions and ownership(nature_of(query.type_)) == "author"
+        if not rows.confined or found.access or documents:
             return
         if found.access is None and read.is_professional(rows.shape):
             return  # an unknown patient: nothing is found, and that is no secret

@@ -272,19 +272,23 @@ def set_relations(
         )
 
 
-ADD_AUTHOR = (
+ADD_OWNER = (
     "INSERT INTO relation (record, actor, kind, bit, since, until, source)"
-    f" SELECT :record, :actor, 'author', {BITS['author']}, :since, :until, '' WHERE NOT EXISTS"
-    " (SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = 'author')"
+    " SELECT :record, :actor, :kind, :bit, :since, :until, '' WHERE NOT EXISTS"
+    " (SELECT 1 FROM relation WHERE record = :record AND actor = :actor AND kind = :kind)"
 )
 
 
-def add_authors(session: Session, record: int, relations: Iterable[Relation]) -> None:
-    """Note that these have documents of their own in the record, once."""
+def add_owners(session: Session, record: int, relations: Iterable[Relation]) -> None:
+    """Note that these have something of their own in the record (`facts.ownership`), once."""
     for r in relations:
         session.run(
-            ADD_AUTHOR, {"record": record, "actor": r.actor, "since": r.since, "until": r.until}
-        )
+            ADD_OWNER,
+            {
+                "record": record, "actor": r.actor, "kind": r.kind, "bit": BITS[r.kind],
+                "since": r.since, "until": r.until,
+            },
+        )  # fmt: skip
 
 
 def open_record(session: Session, *, state: str, born: int, patient: str) -> int:

@@ -12,6 +12,7 @@ from fhir_server.fhir.json_format import splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden, Issue
 from fhir_server.policy import life
+from fhir_server.policy.consents import said_of
 from fhir_server.policy.facts import Standing, chooses_ids
 from fhir_server.policy.clocks import release
 from fhir_server.policy.redaction import LISTS, document_links, restored
@@ -179,11 +180,14 @@ class Writing(Replacing):
         self, old: Mapping[str, Any], consent: Mapping[str, Any], standing: Standing
     ) -> None:
         """Forbidden for a change that would be refused as a new consent, and for a professional
-        who brings back what has been ended: he declares anew what he collects anew.
+        who brings back what has been ended: he declares anew what he collects anew. Who may change
+        a consent may end it.
         """
-        revives = consent.get("status") == "active" and old.get("status") != "active"
-        if revives and self.subject.actor == "professional":
+        active = consent.get("status") == "active"
+        if active and old.get("status") != "active" and self.subject.actor == "professional":
             raise Forbidden(NO_ACCESS, rule="R092", record=standing.record)
+        if not active and said_of(consent) == said_of(old):
+            return
         row = self._row("Consent", self._owners(consent, standing), consent)
         self.permit(creation(consent, self.subject), standing, row)
 

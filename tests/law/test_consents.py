@@ -33,19 +33,20 @@ def test_a_consent_counts_in_the_next_request_of_another_worker(
         other.close()
 
 
-DAY = 86_400_000
-# The period in the words of a day to come, and how long after its midnight (UTC) it ends (ms).
+HOUR, DAY = 3_600_000, 86_400_000
+# The period in the words of a day to come, and how long after its midnight (UTC) it ends (ms); days
+# without an hour are those of Paris: `test_days_of_paris.py`.
 ENDS = {
     "a millisecond": ({"end": "{day}T00:00:00.000Z"}, 1),
     "a second": ({"end": "{day}T00:00:00Z"}, 1000),
     "another zone": ({"end": "{day}T00:59:59+01:00"}, 0),
-    "a day of UTC": ({"end": "{day}"}, DAY),
-    "the same day": ({"start": "{day}", "end": "{day}"}, DAY),
+    "a day": ({"end": "{day}"}, DAY - HOUR),
+    "the same day": ({"start": "{day}", "end": "{day}"}, DAY - HOUR),
 }
 BEGINS = {
     "a millisecond": ({"start": "{day}T00:00:00.001Z"}, 1),
     "another zone": ({"start": "{day}T01:00:00+01:00"}, 0),
-    "a day of UTC": ({"start": "{day}"}, 0),
+    "a day": ({"start": "{day}"}, -HOUR),
 }
 
 
@@ -277,6 +278,7 @@ def test_a_professional_denies_nobody_by_an_exception(record: Record) -> None:
     denied = consent(record.id, C3, NINA, deny=True)["provision"]
     body["provision"]["provision"] = [denied]
     assert record.house.post("Consent", OTTO, body).status == 403
+    stored(record.consent(record.holder, C2, OTTO))  # he has access himself
     body["category"][1]["coding"][0]["code"] = C2B
     assert "nothing is opened" in warning(record.house.post("Consent", OTTO, body))
     assert record.sees(NINA, document)

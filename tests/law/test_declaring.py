@@ -1,10 +1,22 @@
 """Who declares, changes, withdraws and reads back which consent: R047, R050, R054, R091, K02."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from tests.house import ANNE, CNAM, INSURER, NINA, OTTO, PAUL, Answer, House, Person
-from tests.law.people import contact_point, expert, relative, somebody
-from tests.people import CONSENT_TYPES, consent, stored
+from tests.house import ANNE, BRUNO, CNAM, INSURER, NINA, OTTO, PAUL, Answer, House, Person
+from tests.law.people import (
+    SOCIAL,
+    breaking_glass,
+    contact_point,
+    expert,
+    of_profession,
+    regulating,
+    relative,
+    somebody,
+)
+from tests.people import CONSENT_TYPES, consent, logical, stored, team
 from tests.policy.record import Record, made
 
 SECRETARY = Person("secretary", OTTO.sub, "Une secretaire", OTTO.organization)
@@ -19,6 +31,7 @@ THE_HOLDERS = (
     "dmp-occupational", "dmp-team-opposition", "of-another-house",
 )  # fmt: skip
 EVERY = (*THE_HOLDERS, C1, C2B, "dmp-expertise")
+DAY = 86_400_000
 LABELS = {"dmp-mask": "MASQUE_PS", "dmp-minor-secret": "INVISIBLE_REPRESENTANTS_LEGAUX"}
 
 # Who declares which types; what is not said is refused.
@@ -162,4 +175,112 @@ def test_r091_of_its_withdrawal_by_the_holder_he_learns_nothing(
     assert record.house.get(f"Consent/{id_}", OTTO).body.replace(
         id_.encode(), b"never"
     ) == never.body
-    assert record.found(OTTO, type_="Consent") == set()
+    assert record.find(OTTO, type_="Consent").status == 403
+    assert record.house.get(f"Consent?_id={id_}", OTTO).json["total"] == 0
+
+
+# Who declares a consent, or says who treats, is no author in the record.
+
+ENDS: dict[str, Callable[[Record, str], Any]] = {
+    "he ends it": lambda record, id_: record.patch(
+        OTTO, id_, ("/status", "inactive"), type_="Consent"
+    ).status,
+    "he deletes it": lambda record, id_: record.house.call(
+        "DELETE", f"Consent/{id_}", OTTO
+    ).status,
+    "the holder ends it": lambda record, id_: record.patch(
+        record.holder, id_, ("/status", "inactive"), type_="Consent"
+    ).status,
+    "time passes": lambda record, id_: setattr(record.house, "now", record.house.now + 2 * DAY),
+}
+SEARCHED = ("DocumentReference", "Consent", "List", "CareTeam", "Observation")
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_r091_when_it_ends_its_declarer_is_a_stranger_again(record: Record, how: str) -> None:
+    stranger = [record.find(OTTO, type_=type_).body for type_ in SEARCHED]
+    id_ = stored(record.consent(OTTO, C2, OTTO, period={"end": "2026-11-24"}))
+    assert [record.find(OTTO, type_=type_).status for type_ in SEARCHED] == [200] * 5
+    assert ENDS[how](record, id_) in (200, 204, None)
+    answers = [record.find(OTTO, type_=type_) for type_ in SEARCHED]
+    assert [answer.status for answer in answers] == [403] * 5
+    assert [answer.body for answer in answers] == stranger
+    assert record.house.get(f"Patient/{record.id}", OTTO).json.get("name") is None
+
+
+def test_r070_what_he_deposited_meanwhile_stays_his(record: Record) -> None:
+    id_ = stored(record.consent(OTTO, C2, OTTO))
+    mine, other = record.deposited(OTTO), record.deposited(PAUL)
+    assert record.found(OTTO) == {mine, other}
+    assert record.patch(OTTO, id_, ("/status", "inactive"), type_="Consent").status == 200
+    assert record.found(OTTO) == {mine}
+    assert record.found(OTTO, type_="Consent") == {id_}
+
+
+def test_a_consent_that_begins_later_makes_no_author_now(record: Record) -> None:
+    id_ = stored(record.consent(OTTO, C2, OTTO, period={"start": "2026-12-01"}))
+    assert record.find(OTTO).status == record.find(OTTO, type_="Consent").status == 403
+    assert record.house.get(f"Consent/{id_}", OTTO).status == 200
+
+
+def test_k07_who_composes_a_team_is_no_author_when_he_no_longer_treats(record: Record) -> None:
+    stored(record.house.post("CareTeam", PAUL, team(record.id, NINA)))
+    change = ("/generalPractitioner", [logical(ANNE)])
+    assert record.patch(CNAM, record.id, change, type_="Patient").status == 200
+    assert record.find(PAUL).status == record.find(PAUL, type_="CareTeam").status == 403
+
+
+# C2b: for a colleague, by who has access himself.
+
+
+def blocked_member(record: Record) -> Person:
+    stored(record.consent(record.holder, C3, NINA))
+    return NINA
+
+
+def opposed_member(record: Record) -> Person:
+    stored(record.consent(record.holder, "dmp-team-opposition", NINA))
+    return NINA
+
+
+def who_had_consent(record: Record) -> Person:
+    stored(record.consent(record.holder, C2, OTTO, period={"end": "2026-11-23"}))
+    return OTTO
+
+
+def with_consent(record: Record) -> Person:
+    stored(record.consent(record.holder, C2, OTTO))
+    return OTTO
+
+
+def an_author(record: Record) -> Person:
+    record.deposited(ANNE)
+    return ANNE
+
+
+COLLECTS: dict[str, tuple[Callable[[Record], Person], int]] = {
+    "of the team": (lambda record: NINA, 201), "attending": (lambda record: PAUL, 201),
+    "with consent": (with_consent, 201), "a stranger": (lambda record: OTTO, 403),
+    "an author": (an_author, 403), "blocked": (blocked_member, 403),
+    "opposed": (opposed_member, 403), "whose consent has ended": (who_had_consent, 403),
+    "who breaks the glass": (breaking_glass, 403), "centre 15": (regulating, 403),
+    "social, of the team": (lambda record: of_profession(NINA, "1", SOCIAL), 403),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLLECTS)
+def test_r091_for_a_colleague_declares_who_has_access_himself(record: Record, name: str) -> None:
+    find, status = COLLECTS[name]
+    who = find(record)
+    assert record.consent(who, C2B, BRUNO).status == status
+    assert record.find(BRUNO).status == (200 if status == 201 else 403)
+
+
+def test_r091_he_ends_what_he_collected_when_he_has_no_access_any_more(record: Record) -> None:
+    first = stored(record.consent(record.holder, C2, OTTO))
+    id_ = stored(record.consent(OTTO, C2B, BRUNO))
+    assert record.house.call("DELETE", f"Consent/{first}", record.holder).status == 204
+    longer = ("/provision/period", {"end": "2030"})
+    assert record.patch(OTTO, id_, longer, type_="Consent").status == 403
+    assert record.patch(OTTO, id_, ("/status", "inactive"), type_="Consent").status == 200
+    assert record.find(BRUNO).status == 403

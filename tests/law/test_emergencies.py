@@ -95,8 +95,48 @@ def test_r113_in_an_emergency_the_record_may_be_fed(record: Record) -> None:
     rescuer = breaking_glass(record)
     record.deposited(rescuer)
     assert record.rules(OTTO) == {"R113"}
+
+
+# Who deposits in break-glass though the holder has opposed it, and by which rule, as in `normal`.
+FEEDS = {"a stranger": "R093", "of the team": "R084", "the attending doctor": "R084"}
+
+
+def feeding(record: Record, name: str) -> Person:
+    return {"a stranger": OTTO, "of the team": NINA, "the attending doctor": PAUL}[name]
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_r111_opposed_break_glass_hinders_no_deposit_that_needs_none(
+    record: Record, name: str
+) -> None:
     oppose(record, "dmp-emergency-opposition")
-    assert record.deposit(rescuer).status == 403
+    who = feeding(record, name)
+    id_ = record.deposited(breaking_glass(record, who))
+    assert record.rules(who) == {FEEDS[name]}
+    assert record.read(PAUL, id_).status == 200
+    assert record.read(NINA, record.deposited(PAUL)).status == 200
+    assert record.found(record.holder, type_="Communication") == set()  # nothing was opened
+
+
+@pytest.mark.parametrize("name", FEEDS)
+@pytest.mark.parametrize("code", ["dmp-pro-block", "dmp-team-opposition"])
+def test_what_hinders_it_in_normal_does_in_break_glass(
+    record: Record, name: str, code: str
+) -> None:
+    oppose(record, "dmp-emergency-opposition")
+    who = feeding(record, name)
+    if name == "the attending doctor":
+        code = "dmp-team-opposition"  # he is not blocked, nor opposed
+    stored(record.consent(record.holder, code, who))
+    found = {record.deposit(one).status for one in (who, breaking_glass(record, who))}
+    assert found == ({201} if name == "the attending doctor" else {403})
+
+
+@pytest.mark.parametrize("sector", ["SA15", "SA17", "SA47", "SA13"])
+def test_a_sector_that_needs_consent_needs_it_then_too(record: Record, sector: str) -> None:
+    oppose(record, "dmp-emergency-opposition")
+    who = OTTO.but(sector=sector)
+    assert record.deposit(who).status == record.deposit(breaking_glass(record, who)).status == 403
 
 
 def test_r114_a_reason_is_needed(record: Record) -> None:

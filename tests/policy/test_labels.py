@@ -90,7 +90,7 @@ def ms(text: str) -> int:
 )
 def test_one_comes_of_age_on_the_birthday(born: str, last_minor_day: str, years: int) -> None:
     birth = ms(f"{born}T00:00:00") + 86_399_999  # the last instant it may have been
-    last = ms(f"{last_minor_day}T23:59:59.999")
+    last = ms(f"{last_minor_day}T22:59:59.999")  # midnight in Paris
     assert birth_of_age(last, years) < birth <= birth_of_age(last + 1, years)
 
 

@@ -19,7 +19,7 @@ from fhir_server.policy.relations import (
 from tests.house import ANNE, INS, LUCIEN_INS, NINA, PAUL, PS, STRUCTURE
 from tests.people import consent, logical, patient, team
 
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 NOV_24 = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 
 
@@ -60,8 +60,8 @@ def test_a_team_names_its_members_for_as_long_as_it_says() -> None:
     found = team("p", PAUL, period=period)
     found["participant"].append(member)
     assert said(found) == {
-        Relation(PAUL.sub, "care_team", NOV_24, NOV_24 + 2 * DAY),
-        Relation(NINA.sub, "care_team", NOV_24, NOV_24 + DAY),
+        Relation(PAUL.sub, "care_team", NOV_24 - HOUR, NOV_24 + 2 * DAY - HOUR),
+        Relation(NINA.sub, "care_team", NOV_24 - HOUR, NOV_24 + DAY - HOUR),
     }
 
 
@@ -170,9 +170,9 @@ def test_a_denial_with_more_than_is_understood_still_denies() -> None:
     ("period", "since", "until"),
     [
         (None, EARLIEST, LATEST),
-        ({"start": "2026-11-24"}, NOV_24, LATEST),
-        ({"end": "2026-11-24"}, EARLIEST, NOV_24 + DAY),
-        ({"end": "2026-11"}, EARLIEST, NOV_24 + 7 * DAY),
+        ({"start": "2026-11-24"}, NOV_24 - HOUR, LATEST),
+        ({"end": "2026-11-24"}, EARLIEST, NOV_24 + DAY - HOUR),
+        ({"end": "2026-11"}, EARLIEST, NOV_24 + 7 * DAY - HOUR),
         (
             {"start": "2026-11-24T00:00:00.250Z", "end": "2026-11-24T00:00:00.999Z"},
             NOV_24 + 250,
@@ -183,7 +183,7 @@ def test_a_denial_with_more_than_is_understood_still_denies() -> None:
             NOV_24,
             NOV_24 + DAY,
         ),
-        ({"start": "2026-11-24", "end": "2026-11-24"}, NOV_24, NOV_24 + DAY),
+        ({"start": "2026-11-24", "end": "2026-11-24"}, NOV_24 - HOUR, NOV_24 + DAY - HOUR),
     ],
 )
 def test_a_consent_is_in_force_to_the_millisecond(
@@ -199,7 +199,7 @@ def test_a_consent_is_in_force_to_the_millisecond(
     "period",
     [
         {"start": "2026-11-25", "end": "2026-11-24"},
-        {"start": "2026-11-24", "end": "2026-11-23T23:59:59Z"},
+        {"start": "2026-11-24", "end": "2026-11-23T22:59:59Z"},
     ],
 )
 def test_an_impossible_period_is_never_in_force(period: dict[str, str]) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from fhir_server.fhir.dates import EARLIEST, LATEST
+from fhir_server.policy.relation import Relation
 from fhir_server.search import registry
-from fhir_server.storage import migrate, parameters
+from fhir_server.storage import migrate, parameters, write
 from fhir_server.storage.engine import Database
 from fhir_server.storage.reindex import progress, run
-from tests.house import INS
-from tests.people import consent
+from tests.house import ANNE, INS, NINA, OTTO, PAUL
+from tests.people import consent, team
 from tests.stores import BASE, create, query, update, versions, writing
 
 # What each revision after the first has brought: indexes by table, and tables.
@@ -130,6 +132,34 @@ def test_what_lay_there_already_tells_the_rules_of_today(first: Database) -> Non
     found = {row[0]: (bool(row[1]), row[2]) for row in first.session().rows(known, {})}
     assert found["d"] == found["b"] == (True, "60591-5")
     assert found["c"] == found["m"] == (False, "none")
+
+
+def test_days_are_those_of_paris_and_declarers_no_authors(first: Database) -> None:
+    opened = "INSERT INTO record (number, state, born, patient) VALUES (7, 'open', 0, 'p')"
+    session = first.session()
+    session.run(opened, {})
+    period = {"start": "2026-12-01", "end": "2026-12-01"}
+    lay(first, "c", consent("p", "dmp-pro-access", OTTO, period=period))
+    lay(first, "t", team("p", NINA, period=period))
+    lay(first, "d", {"resourceType": "DocumentReference", "status": "current"})
+    owning = {"Consent": [OTTO, ANNE], "CareTeam": [PAUL], "DocumentReference": [ANNE]}
+    for type_, owners in owning.items():
+        lines = "".join(f"\n{one.sub}" for one in owners) + "\n"
+        session.run("UPDATE resource SET owners = :lines WHERE record = 7 AND type = :type",
+                    {"lines": lines, "type": type_})  # fmt: skip
+        write.add_owners(session, 7, [Relation(one.sub, "author") for one in owners])
+    migrate.upgrade(first)
+    said = "SELECT actor, kind, since, until FROM relation WHERE record = 7 ORDER BY kind, actor"
+    midnight = 1_796_079_600_000  # 2026-11-30T23:00:00Z
+    day = (midnight, midnight + 86_400_000)
+    assert [tuple(row) for row in session.rows(said, {})] == [
+        (ANNE.sub, "author", EARLIEST, LATEST),
+        (NINA.sub, "care_team", *day),
+        (OTTO.sub, "consented", *day),
+        (OTTO.sub, "declarer", EARLIEST, LATEST),
+        (ANNE.sub, "declarer", EARLIEST, LATEST),
+    ]
+    assert session.rows("SELECT owners FROM resource WHERE type = 'CareTeam'", {})[0][0] == ""
 
 
 def test_what_lay_there_before_is_to_be_indexed_again(first: Database) -> None:

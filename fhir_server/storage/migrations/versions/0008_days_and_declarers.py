@@ -8,8 +8,8 @@ from fhir_server.fhir.dates import EARLIEST, LATEST
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.migrations.lying import RELATION, Lying, do, relate, resources
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 # An identifier stands on a line of its own among the owners of a row.
 OWNS = "{position}(d.owners, '\n' || x.actor || '\n') > 0"

@@ -16,7 +16,8 @@ from fhir_server.fhir.outcome import Conflict
 from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import civil_date, deletion_due
 from fhir_server.policy.labels import VEILED, birth_of_age, labels
-from fhir_server.policy.relations import CLOSING, SUSPENSION, holders
+from fhir_server.policy.people import holders
+from fhir_server.policy.relations import CLOSING, SUSPENSION
 from fhir_server.policy.scope import Scope
 from fhir_server.serve import Services
 from fhir_server.storage.chain import with_flags

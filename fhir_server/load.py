@@ -34,7 +34,7 @@ from fhir_server.interactions.write import create_one
 from fhir_server.policy.condition import AllOf, Is
 from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import birth_of_age
-from fhir_server.policy.relations import holders
+from fhir_server.policy.people import holders
 from fhir_server.policy.rules import ACTIONS, DENY, DEPOSIT, PERMIT, Rule, RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject

@@ -16,6 +16,7 @@ from fhir_server.policy.subject import (
     Coded,
     Subject,
 )
+from mappings.identifiers import normal
 
 Claims = Mapping[str, Any]
 
@@ -119,13 +120,14 @@ def _text(parent: Claims, name: str) -> str:
 
 
 def _identifier(parent: Claims, name: str, systems: Sequence[str], *, of: str) -> str:
-    text = _text(parent, name)
-    system, _, value = text.partition("|")
-    if system not in systems:
+    """`system|value` in its one form (`mappings.identifiers.normal`)."""
+    system, _, value = _text(parent, name).partition("|")
+    normal_system, normal_value = normal(system, value)
+    if normal_system not in systems:
         raise invalid_token(f"{of} cannot have the system {shown(system)} in the claim `{name}`")
     if not _VALUE.fullmatch(value):
         raise invalid_token(f"the claim `{name}` is not `system|value`")
-    return text
+    return f"{normal_system}|{normal_value}"
 
 
 def _organization(iua: Claims) -> str:

@@ -15,6 +15,7 @@ from fhir_server.fhir.modifiers import not_understood
 from fhir_server.fhir.outcome import BadRequest, Issue, TooLarge, Unprocessable
 from fhir_server.fhir.subset import is_subset
 from fhir_server.interactions.context import Context
+from fhir_server.policy.people import identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.storage.writing import Draft
 from mappings.identifiers import ins_problem
@@ -98,11 +99,8 @@ def check_ins(resource: Mapping[str, Any], context: Context) -> None:
     """
     for patient, path in _patients(resource):
         for n, identifier in enumerate(patient.get("identifier", ())):
-            problem = (
-                ins_problem(identifier.get("value", ""))
-                if identifier.get("system") in INS_SYSTEMS
-                else None
-            )
+            is_ins = identifier_text(identifier).partition("|")[0] in INS_SYSTEMS
+            problem = ins_problem(identifier.get("value", "")) if is_ins else None
             if problem and context.settings.validation == "strict":
                 raise Unprocessable(
                     f"`{str(identifier.get('value', ''))[:100]}` is no INS: {problem}",

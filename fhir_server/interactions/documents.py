@@ -15,7 +15,7 @@ from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.native import security_context
 from fhir_server.policy.labels import CONFIDENTIALITY, flags
-from fhir_server.policy.relations import holders, identifier_text
+from fhir_server.policy.people import holders, identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.storage.chain import with_flags
 from fhir_server.storage.content import content_of

@@ -160,9 +160,6 @@ def named(pairs: list[tuple[str, str]], type_: str, context: Context) -> Named:
     identifiers = []
     for identifier in found.identifiers:
         system, _, value = identifier.rpartition("|")
-        identifiers += (
-            ["|".join(normal(system, value))]
-            if system
-            else [f"{one}|{value}" for one in INS_SYSTEMS]
-        )
+        systems = [system] if system else INS_SYSTEMS
+        identifiers += ["|".join(normal(one, value)) for one in systems]
     return Named(tuple(identifiers), found.ids)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.policy.facts import CONSENTS, EVERYBODY, OF_EVERYBODY
+from fhir_server.policy.people import binds
 from fhir_server.policy.relation import Relation, Resource, Who, in_force
 
 CONSENT_TYPES = "https://fhir-server.example/fhir/CodeSystem/dmp-consent-type"
@@ -150,7 +151,7 @@ def exceptions(
         return None
     since, until = in_force(nested.get("period"))
     named = [who(actor.get("reference", {})) for actor in nested["actor"]]
-    if not all(named):
+    if not all(names and all(binds(name) for name in names) for names in named):
         return None
     times = max(since, within[0]), min(until, within[1])
     return [Relation(actor, "opposed", *times) for names in named for actor in names]
@@ -187,11 +188,14 @@ def _denial(consent: Resource, kind: str, provision: Mapping[str, Any], who: Who
         remarks.append(Remark(text, "Consent.provision.purpose"))
     since, until = in_force(provision.get("period"))
     people = [who(one.get("reference", {})) for one in provision.get("actor", ())]
-    # Opposed to everybody, unless somebody is named; whoever cannot be told from the others is all.
-    whom = [actor for names in people for actor in names] if people and all(people) else []
+    # Opposed to everybody, unless somebody is named. One that names whom nobody knows is refused;
+    # what lies in the store from before denies as much as it can.
+    known = all(names and all(binds(name) for name in names) for names in people)
+    whom = [actor for names in people for actor in names] if known else []
     if not whom and kind in OF_EVERYBODY:
         whom = [EVERYBODY]
-    refused = None if whom and since < until else Remark(NAMES_NOBODY, "Consent.provision.actor")
+    bound = known and whom and since < until
+    refused = None if bound else Remark(NAMES_NOBODY, "Consent.provision.actor")
     found = tuple(Relation(actor, kind, since, until) for actor in whom)
     return Reading(found, tuple(remarks), refused)
 

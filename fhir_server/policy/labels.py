@@ -1,4 +1,4 @@
-"""The visibility labels of a document, and whose it is.
+"""The visibility labels of a document.
 
 Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
 """
@@ -6,11 +6,9 @@ Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
 from fhir_server.policy.clocks import civil_day
-from fhir_server.policy.relations import identifier_text, national_identifiers
-from fhir_server.policy.subject import HOLDER_SIDE, INS_SYSTEMS, Subject
 
 VISIBILITY = (
     "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/"
@@ -85,58 +83,6 @@ def label_problem(document: Resource) -> str:
     return (
         "" if len(levels) == 1 else "one of N, R and V is needed in `securityLabel`, and one only"
     )
-
-
-def owners_of(resource: Resource, subject: Subject) -> tuple[str, ...]:
-    """Whose a resource is: its authors, persons and establishments, and who deposited it.
-
-    R.1111-49 al.2: a masked document stays visible to its author, professional or establishment.
-    """
-    found = set(_written_by(resource))
-    if subject.actor in ("professional", "system"):
-        found.update(subject.me)
-    if subject.actor in HOLDER_SIDE:
-        found.add(subject.identifier)
-    return tuple(sorted(found))
-
-
-def _written_by(resource: Resource) -> Iterator[str]:
-    contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
-    authors = resource.get("author", ())
-    named = [*(authors if isinstance(authors, (list, tuple)) else [authors])]
-    if resource["resourceType"] == "DocumentReference" and "custodian" in resource:
-        named.append(resource["custodian"])
-    if resource["resourceType"] == "Task" and "owner" in resource:  # who is asked
-        named.append(resource["owner"])
-    if resource["resourceType"] == "List" and "source" in resource:  # who sent a submission set
-        named += [resource["source"], *_author_organizations(resource["source"])]
-    for reference in named:
-        yield from _identified(reference, contained)
-
-
-def _author_organizations(source: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for extension in source.get("extension", ()):
-        if str(extension.get("url", "")).endswith("/ihe-authorOrg"):
-            yield extension.get("valueReference", {})
-
-
-def _identified(reference: Mapping[str, Any], contained: Mapping[str, Resource]) -> Iterator[str]:
-    text = identifier_text(reference.get("identifier", {}))
-    if text:
-        yield text
-    target = contained.get(reference.get("reference", ""))
-    if target is None:
-        return
-    yield from national_identifiers(target)
-    if target["resourceType"] == "Patient":
-        yield from (
-            identifier_text(i)
-            for i in target.get("identifier", ())
-            if i.get("system") in INS_SYSTEMS
-        )
-    for part in ("practitioner", "organization"):
-        if part in target:
-            yield from _identified(target[part], contained)
 
 
 def birth_of_age(now: int, years: int) -> int:

@@ -19,6 +19,7 @@ from fhir_server.policy.consents import (
     receives,
 )
 from fhir_server.policy.facts import EVERYBODY
+from fhir_server.policy.people import binds
 from fhir_server.policy.relation import Relation, Resource, Who, in_force
 
 PROFILE = "https://profiles.ihe.net/ITI/PCF/StructureDefinition/IHE.PCF.consent"
@@ -169,7 +170,8 @@ def _named(provision: Provision, path: str, who: Who, *, opens: bool) -> list[st
     found = list[str]()
     for n, actor in enumerate(provision["actor"]):
         names = who(actor.get("reference", {}))
-        if not names or (opens and not receives(actor)):
+        bound = all(binds(name) for name in names)
+        if not names or not bound or (opens and not receives(actor)):
             text = "names nobody known by PS_IdNat or Struct_IdNat as `IRCP`"
             raise _Unsaid(f"this actor {text}", f"{path}.actor[{n}]")
         found += names

@@ -5,12 +5,12 @@ member, consenting, blocked.
 through the resource.
 """
 
-from typing import Any, Iterator, Mapping
+from typing import Iterator
 
 from fhir_server.policy import consents, pcf
 from fhir_server.policy.consents import Reading, is_modified
+from fhir_server.policy.people import holders
 from fhir_server.policy.relation import Relation, Resource, Who, in_force
-from fhir_server.policy.subject import INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM
 
 OWN_BASE = "https://fhir-server.example/fhir/"
 DMP_BASE = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/"
@@ -30,31 +30,6 @@ RELATIVES = {
     (PROTECTION, "representation"): "representative",
     (PROTECTION, "assistance"): "assistant",
 }
-
-
-def identifier_text(identifier: Mapping[str, Any]) -> str:
-    """`system|value`, or "" when one of them is missing."""
-    system, value = identifier.get("system"), identifier.get("value")
-    return f"{system}|{value}" if system and value else ""
-
-
-def national_identifiers(resource: Resource) -> tuple[str, ...]:
-    """The PS_IdNat and Struct_IdNat a Practitioner, Organization or contained actor carries."""
-    return tuple(
-        identifier_text(identifier)
-        for identifier in resource.get("identifier", ())
-        if identifier.get("system") in (PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM)
-        and identifier.get("value")
-    )
-
-
-def holders(patient: Resource) -> tuple[str, ...]:
-    """The INS of a Patient, `system|value`."""
-    return tuple(
-        identifier_text(identifier)
-        for identifier in patient.get("identifier", ())
-        if identifier.get("system") in INS_SYSTEMS and identifier.get("value")
-    )
 
 
 def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:

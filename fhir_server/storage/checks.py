@@ -23,17 +23,19 @@ from fhir_server.fhir.reference import (
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
 from fhir_server.policy import life
 from fhir_server.policy.clocks import release
-from fhir_server.policy.labels import label_problem, labels, misplaced_flag, owners_of
+from fhir_server.policy.labels import label_problem, labels, misplaced_flag
 from fhir_server.policy.matrix import kind_of
-from fhir_server.policy.relations import holders
+from fhir_server.policy.owners import authors_of, owners_of
+from fhir_server.policy.people import holders
 from fhir_server.policy.scope import is_own
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.consenting import Consenting
 from fhir_server.storage.content import byte_addresses, local
+from fhir_server.storage.houses import houses_of
 from fhir_server.storage.opened import NO_ACCESS
-from fhir_server.storage.place import patient_of
+from fhir_server.storage.place import finding, patient_of
 from fhir_server.storage.read import referring
 from fhir_server.storage.reindex import Progress, progress, run
 from fhir_server.storage.rows import Named
@@ -86,6 +88,8 @@ class Checking(Consenting):
         lines = Facts(owners).lines
         if nature == "consent":
             return RowFacts(nature, self._names_the_caller_alone(resource))
+        if nature in ("document", "list") and self.subject.actor == "secretary":
+            lines = Facts(self._deposited_for(resource, owners)).lines
         return RowFacts(nature, is_own(nature, lines, self.subject.me))
 
     def _owners(self, resource: Mapping[str, Any], standing: Standing) -> tuple[str, ...]:
@@ -93,7 +97,20 @@ class Checking(Consenting):
         nature = nature_of(resource["resourceType"])
         if standing.record == SHARED or nature in ("team", "relative"):
             return ()
-        return self._declarer() if nature == "consent" else owners_of(resource, self.subject)
+        if nature == "consent":
+            return self._declarer()
+        find = finding(self.session, resource, base=self.house.base)
+        return owners_of(resource, self.subject, find)
+
+    def _deposited_for(
+        self, resource: Mapping[str, Any], owners: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """For whom a secretary deposits: the authors of a document (R151: no custodian's), who sent
+        a submission set; and where those who are people work.
+        """
+        find = finding(self.session, resource, base=self.house.base)
+        names = owners if resource["resourceType"] == "List" else authors_of(resource, find)
+        return (*names, *sorted(houses_of(self.session, names, find, self.moment.now)))
 
     def _facts(
         self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.reference import Conditional, parse, pointed
+from fhir_server.policy.people import Find, holders, identifier_text, inside, people
 from fhir_server.policy.relation import Who
-from fhir_server.policy.relations import holders, identifier_text, national_identifiers
 from fhir_server.policy.subject import INS_SYSTEMS
 from fhir_server.search.extract import Index
 from fhir_server.search.parameters import parameters
@@ -45,12 +45,8 @@ def _patient(reference: Mapping[str, Any], contained: Mapping[str, Resource], ba
             return found
         target = local(text, base)
         return Named(patients=(target.id_,)) if target and target.type_ == "Patient" else Named()
-    identifier = reference.get("identifier", {})
-    return (
-        Named(identifiers=(identifier_text(identifier),))
-        if identifier.get("system") in INS_SYSTEMS
-        else Named()
-    )
+    name = identifier_text(reference.get("identifier", {}))
+    return Named(identifiers=(name,)) if name.partition("|")[0] in INS_SYSTEMS else Named()
 
 
 def conditional_patient(text: str) -> Named:
@@ -65,7 +61,9 @@ def conditional_patient(text: str) -> Named:
     ins = [value for name, value in pairs if name == "identifier"]
     if len(pairs) != 1 or not ins:
         return Named()
-    return Named(identifiers=(ins[0],)) if ins[0].split("|")[0] in INS_SYSTEMS else Named()
+    system, _, value = ins[0].partition("|")
+    name = identifier_text({"system": system, "value": value})
+    return Named(identifiers=(name,)) if name.partition("|")[0] in INS_SYSTEMS else Named()
 
 
 def subject_by_ins(resource: Resource) -> str:
@@ -103,38 +101,37 @@ def _by_compartment(type_: str, index: Index) -> Named:
     return Named()
 
 
+def finding(session: Session, resource: Resource, *, base: str) -> Find:
+    """What a literal reference in `resource` leads to: contained, or a person, establishment or
+    Patient stored here, whoever sees it, to be named by its identifiers and never to be shown.
+    """
+    contained, known = inside(resource), dict[tuple[str, str], Resource | None]()
+
+    def find(text: str) -> Resource | None:
+        if text.startswith("#"):
+            return contained(text)
+        target = local(text, base) if text else None
+        if target is None or target.type_ not in (*PEOPLE, "Patient"):
+            return None
+        address = target.type_, target.id_
+        if address not in known:
+            known[address] = _stored(session, *address)
+        return known[address]
+
+    return find
+
+
 def who(session: Session, resource: Resource, *, base: str) -> Who:
     """How the references of `resource` are read as people and establishments: `system|value`, none
     when unknown.
     """
-    contained = {f"#{item.get('id')}": item for item in resource.get("contained", ())}
-
-    def read(reference: Mapping[str, Any], depth: int = 2) -> tuple[str, ...]:
-        text = identifier_text(reference.get("identifier", {}))
-        if text:
-            return (text,)
-        target = contained.get(reference.get("reference", "")) or _stored(session, reference, base)
-        if target is None or depth == 0:
-            return ()
-        found = national_identifiers(target)
-        if target["resourceType"] == "RelatedPerson":
-            found += holders(target)
-        if target["resourceType"] == "PractitionerRole" and "practitioner" in target:
-            found += read(target["practitioner"], depth - 1)
-        return found
-
-    return read
+    find = finding(session, resource, base=base)
+    return lambda reference: people(reference, find)
 
 
-def _stored(session: Session, reference: Mapping[str, Any], base: str) -> Resource | None:
-    """The Practitioner, PractitionerRole, Organization (shared, so that no right is asked) or
-    RelatedPerson a reference leads to.
-    """
-    target = local(reference.get("reference", ""), base)
-    if target is None or target.type_ not in PEOPLE:
-        return None
+def _stored(session: Session, type_: str, id_: str) -> Resource | None:
     rows = session.rows(
         "SELECT d.body FROM resource d WHERE d.type = :type AND d.id = :id AND NOT d.deleted",
-        {"type": target.type_, "id": target.id_},
+        {"type": type_, "id": id_},
     )
     return read_json(bytes(rows[0][0])) if rows else None

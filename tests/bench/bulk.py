@@ -15,7 +15,8 @@ from fhir_server.fhir.json_format import splice, write
 from fhir_server.policy.facts import nature_of
 from fhir_server.policy.labels import labels
 from fhir_server.policy.relation import Relation
-from fhir_server.policy.relations import identifier_text, relations_of
+from fhir_server.policy.people import identifier_text
+from fhir_server.policy.relations import relations_of
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.content import birth

@@ -196,20 +196,12 @@ def test_a_denial_that_cannot_be_narrowed_denies_all_and_says_so(
     assert not record.sees(NINA, document)
 
 
-def test_a_denial_names_all_whom_it_denies(record: Record) -> None:
-    body = consent(record.id, C3, NINA, deny=True)
+@pytest.mark.parametrize("code", [C3, "dmp-emergency-opposition"])
+def test_a_denial_names_all_whom_it_denies(record: Record, code: str) -> None:
+    body = consent(record.id, code, NINA, deny=True)
     unknown = {"role": {"text": "x"}, "reference": {"display": "and Dr Otto"}}
     body["provision"]["actor"].append(unknown)
     assert record.house.post("Consent", record.holder, body).status == 422
-
-
-def test_an_opposition_to_emergencies_of_some_nobody_knows_is_to_all(record: Record) -> None:
-    body = consent(record.id, "dmp-emergency-opposition", NINA, deny=True)
-    unknown = {"role": {"text": "x"}, "reference": {"display": "and Dr Otto"}}
-    body["provision"]["actor"].append(unknown)
-    stored(record.house.post("Consent", record.holder, body))
-    broken = OTTO.but(purpose="bris_de_glace", reason="x", patient=record.holder.sub)
-    assert record.find(broken).status == 403
 
 
 def test_what_is_honoured_warns_of_nothing(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""The visibility labels of a document, whose it is, and the days that decide."""
+"""The visibility labels of a document, and the days that decide."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,7 @@ from fhir_server.policy.labels import (
     flags,
     label_problem,
     labels,
-    owners_of,
 )
-from tests.policy.asking import HOUSE, INS, PS, caller
-
 LEVELS = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 A08 = "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality"
 NORMAL = (LEVELS, "N")
@@ -96,76 +93,3 @@ def test_one_comes_of_age_on_the_birthday(born: str, last_minor_day: str, years:
 
 def test_a_limit_of_a_thousand_years_is_no_error() -> None:
     assert birth_of_age(ms("2026-11-24T00:00:00"), 3000) < 0
-
-
-def test_a_document_belongs_to_authors_houses_custodian_and_depositor() -> None:
-    def named(value: str) -> dict[str, Any]:
-        return {"identifier": {"system": "s", "value": value}}
-
-    organization = {
-        "resourceType": "Organization",
-        "id": "o",
-        "identifier": [{"system": HOUSE.split("|")[0], "value": "77"}],
-    }
-    practitioner = {
-        "resourceType": "Practitioner",
-        "id": "p",
-        "identifier": [
-            {"system": PS.split("|")[0], "value": "99"},
-            {"system": "local", "value": "no"},
-        ],
-    }
-    role = {
-        "resourceType": "PractitionerRole",
-        "id": "r",
-        "practitioner": {"reference": "#p"},
-        "organization": {"reference": "#o"},
-    }
-    found = owners_of(
-        {
-            "resourceType": "DocumentReference",
-            "contained": [role, practitioner, organization],
-            "author": [{"reference": "#r"}, named("a")],
-            "custodian": named("c"),
-            "authenticator": named("no"),
-        },
-        caller(organization=HOUSE),
-    )
-    assert set(found) == {
-        PS,
-        HOUSE,
-        f"{PS.split('|')[0]}|99",
-        f"{HOUSE.split('|')[0]}|77",
-        "s|a",
-        "s|c",
-    }
-
-
-@pytest.mark.parametrize(
-    ("actor", "owners"),
-    [
-        ("professional", (PS, HOUSE)),
-        ("system", (PS, HOUSE)),
-        ("secretary", ()),
-        ("operator", ()),
-        ("holder", (INS,)),
-    ],
-)
-def test_who_deposits_is_an_owner_unless_he_only_helps(actor: str, owners: tuple[str, ...]) -> None:
-    found = owners_of({"resourceType": "DocumentReference"}, caller(actor, organization=HOUSE))
-    assert found == owners
-
-
-def test_a_patient_who_wrote_it_owns_it() -> None:
-    system, value = INS.split("|")
-    patient = {
-        "resourceType": "Patient",
-        "id": "p",
-        "identifier": [{"system": system, "value": value}, {"system": "x", "value": "y"}],
-    }
-    resource = {
-        "resourceType": "DocumentReference",
-        "contained": [patient],
-        "author": [{"reference": "#p"}],
-    }
-    assert owners_of(resource, caller("secretary")) == (INS,)

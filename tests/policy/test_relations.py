@@ -8,14 +8,8 @@ import pytest
 from fhir_server.fhir.dates import EARLIEST, LATEST
 from fhir_server.policy.consents import consent_type
 from fhir_server.policy.relation import Relation
-from fhir_server.policy.relations import (
-    CLOSING,
-    holders,
-    identifier_text,
-    national_identifiers,
-    record_state,
-    relations_of,
-)
+from fhir_server.policy.people import holders, identifier_text, national_identifiers
+from fhir_server.policy.relations import CLOSING, record_state, relations_of
 from tests.house import ANNE, INS, LUCIEN_INS, NINA, PAUL, PS, STRUCTURE
 from tests.people import consent, logical, patient, team
 

@@ -17,7 +17,7 @@ from fhir_server.search.query import AnyOf, Criterion, HasKey, Nothing, Untyped
 from fhir_server.search.rows import Items, Rows
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import uri
-from mappings.identifiers import normal_spelling, normal_uri
+from mappings.identifiers import normal, normal_spelling, normal_uri
 from profiles.definitions import r4
 
 MANY = 8
@@ -76,12 +76,13 @@ def _read_canonical(parameter: Parameter, text: str, rows: Rows) -> None:
 
 
 def _read_identifier(number: int, identifier: Any, rows: Rows) -> None:
-    system, value = normal_spelling(identifier.get("system", ""), identifier.get("value", ""))
-    if system:
-        rows.keys.add(key(number, "identifier-system", system))
-    if value:
-        rows.keys.add(key(number, "identifier", value))
-        rows.keys.add(key(number, "identifier-coding", system, value))
+    said = identifier.get("system", ""), identifier.get("value", "")
+    for system, value in dict.fromkeys((normal_spelling(*said), normal(*said))):
+        if system:
+            rows.keys.add(key(number, "identifier-system", system))
+        if value:
+            rows.keys.add(key(number, "identifier", value))
+            rows.keys.add(key(number, "identifier-coding", system, value))
 
 
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked) -> Criterion:
@@ -147,7 +148,8 @@ def _identifier_keys(parameter: Parameter, value: str) -> Iterator[int]:
         case [system, ""] if system:
             yield key(number, "identifier-system", normal_spelling(system, "")[0])
         case [system, code] if code:
-            yield key(number, "identifier-coding", *normal_spelling(system, code))
+            for pair in dict.fromkeys((normal_spelling(system, code), normal(system, code))):
+                yield key(number, "identifier-coding", *pair)
         case _:
             refuse_value(parameter.code, value)
 

@@ -6,9 +6,9 @@ An element of type code has no system of its own: its binding implies one. Where
 index has one key, of system and code, and every way to ask for the code becomes that key. An
 element of type string has no system at all, and its case says nothing.
 
-OIDs and UUIDs of identifiers are indexed in one spelling and found by all
-(`mappings.identifiers.normal_spelling`); what is asked for may be no identifier, so that it is
-looked up as it is written too.
+OIDs and UUIDs of identifiers are indexed in one spelling, and identifiers in their one form
+(`mappings.identifiers.normal`), and found by all; what is asked for may be no identifier, so that
+it is looked up as it is written too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from fhir_server.search.query import Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import SHORT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types.string import asked_texts, read_text
-from mappings.identifiers import normal_spelling, normal_uri
+from mappings.identifiers import normal, normal_spelling, normal_uri
 from profiles.terminology import codes_of, family
 
 Coding = tuple[str, str]  # system and code, each "" where there is none
@@ -65,7 +65,8 @@ def codings(type_: str, value: Any) -> list[Coding]:
         case "CodeableConcept":
             return [(c.get("system", ""), c.get("code", "")) for c in value.get("coding", ())]
         case "Identifier":
-            return [normal_spelling(value.get("system", ""), value.get("value", ""))]
+            pair = value.get("system", ""), value.get("value", "")
+            return list(dict.fromkeys((normal_spelling(*pair), normal(*pair))))
         case "ContactPoint":
             return [(value.get("use", ""), value.get("value", ""))]
         case "boolean":
@@ -194,7 +195,8 @@ def _keys(parameter: Parameter, value: str) -> Iterator[int]:
             for one in dict.fromkeys((system, normal_spelling(system, "")[0])):
                 yield key(number, "system", one)
         case [system, code] if code:
-            for pair in dict.fromkeys(((system, code), normal_spelling(system, code))):
+            pairs = (system, code), normal_spelling(system, code), normal(system, code)
+            for pair in dict.fromkeys(pairs):
                 yield key(number, "coding", *pair)
         case _:
             refuse_value(parameter.code, value)

@@ -39,6 +39,7 @@ from fhir_server.policy.rules import ACTIONS, DENY, DEPOSIT, PERMIT, Rule, RuleS
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.serve import Services
+from fhir_server.storage.again import again
 from fhir_server.storage.engine import StorageBusy
 from fhir_server.storage.opened import Moment
 from fhir_server.storage.rows import Named
@@ -117,10 +118,16 @@ def _progress(files: list[Path]) -> AbstractContextManager[Iterable[Path]]:
 
 def _load(file: Path, services: Services) -> Refusals:
     """Load one file in one transaction."""
-    try:
-        data, desk = _content(file), Desk.opened(services)
+    is_lines = file.suffix.lower() in (".ndjson", ".jsonl")
+
+    def load() -> Refusals:
+        desk = Desk.opened(services)
         with desk.stored.session.transaction():
-            return desk.load(data, is_lines=file.suffix.lower() in (".ndjson", ".jsonl"))
+            return desk.load(data, is_lines=is_lines)
+
+    try:
+        data = _content(file)
+        return again(load, services.settings.timeout)
     except FhirError as refusal:
         return [("", reason(refusal))]
     except StorageBusy:

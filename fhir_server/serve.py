@@ -7,7 +7,7 @@ interaction → audit → reply.
 import logging
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Callable
 
 from fhir_server.audit.note import note_of
@@ -37,6 +37,7 @@ from fhir_server.policy.rules import RuleSet
 from fhir_server.policy.scope import Scope
 from fhir_server.policy.subject import Subject
 from fhir_server.settings import Settings
+from fhir_server.storage.again import again
 from fhir_server.storage.engine import Database, StorageBusy, StorageConflict
 from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
@@ -77,6 +78,7 @@ class Visit:
     route: Route | None = None
     scope: Scope | None = None
     named: Named = field(default_factory=Named)
+    whole: bool = False  # the body has been read
 
 
 def serve(
@@ -95,7 +97,7 @@ def serve(
     request_id = _word(call.header("x-request-id")) or trace
     visit = Visit(call, services, services.clock(), request_id)
     try:
-        reply = _answer(visit, trace, problem, whole)
+        reply = again(partial(_answer, visit, trace, problem, whole), services.settings.timeout)
     except FhirError as refusal:
         reply = _refused(visit, trace, refusal)
     except StorageBusy as late:
@@ -135,7 +137,9 @@ def _answer(
     if problem is not None:
         raise problem
     route = visit.route = route or match(visit.call)
-    call = visit.call = whole() if whole else visit.call
+    if whole and not visit.whole:
+        visit.call, visit.whole = whole(), True
+    call = visit.call
     visit.named = _named(visit, route)
     visit.scope = _scope(visit, route)
     _admit(visit, call, route)

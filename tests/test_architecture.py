@@ -71,8 +71,8 @@ METHODS = {
     "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
-        "chooses_ids", "facts_of", "is_attending", "is_told", "lock", "masked_with", "name_subject",
-        "is_holder", "record_of_holder", "row_facts", "savepoint", "text_of",
+        "chooses_ids", "facts_of", "hold", "is_attending", "is_told", "lock", "masked_with",
+        "name_subject", "is_holder", "record_of_holder", "row_facts", "savepoint", "text_of",
     ),
 }  # fmt: skip
 

@@ -46,6 +46,7 @@ def _spelled(value: object) -> msgspec.Raw:
 _DECODER = msgspec.json.Decoder(float_hook=Exact)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder(enc_hook=_spelled, decimal_format="number")
+_SORTED = msgspec.json.Encoder(enc_hook=_spelled, decimal_format="number", order="sorted")
 
 
 def read(data: bytes, *, max_depth: int = 100) -> dict[str, Any]:
@@ -185,6 +186,11 @@ def _refuse_repeated_keys(data: bytes) -> None:
 def write(resource: Mapping[str, Any]) -> bytes:
     """One line of JSON; decimals as they were spelled."""
     return _ENCODER.encode(resource)
+
+
+def says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two resources have the same members with the same values, spelled the same."""
+    return one == other and _SORTED.encode(one) == _SORTED.encode(other)
 
 
 def splice(text: bytes, members: Mapping[str, bytes | None]) -> bytes:

@@ -105,7 +105,9 @@ def one(condition: Condition, stored: Writing) -> Version | None:
 
 def exactly_one(type_: str, text: str, stored: Writing, context: Context) -> Version:
     """NotFound for none, PreconditionFailed for several."""
-    version = one(read(type_, text, stored, context), stored)
+    condition = read(type_, text, stored, context)
+    hold([condition], stored)
+    version = one(condition, stored)
     if version is None:
         raise NotFound("nothing meets the criterion")
     return version

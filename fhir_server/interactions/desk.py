@@ -39,6 +39,14 @@ class Desk:
     replies: dict[int, Reply] = field(default_factory=dict)
     weight: int = 0  # bytes of the answers so far
 
+    def hold(self, planned: list[Planned]) -> None:
+        """Wait for whoever else writes at the addresses of the entries, in one order for all: two
+        Bundles never wait for each other.
+        """
+        writes = (entry for entry in planned if entry.method in ("PUT", "PATCH", "DELETE"))
+        for type_, id_ in sorted({(one.type_, one.id_) for one in writes if one.id_}):
+            self.stored.hold(type_, id_)
+
     def alone(self, entry: Planned) -> Reply:
         """The answer to one entry; TooLarge, before it is done, when there is no room for one."""
         if self.weight > ANSWERED * self.context.settings.max_body:

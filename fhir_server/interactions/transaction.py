@@ -102,6 +102,7 @@ class Batch(Desk):
         nothing.
         """
         replies = []
+        self.hold(planned)
         for entry in planned:
             try:
                 with self.stored.savepoint():
@@ -142,6 +143,7 @@ class Transaction(Desk):
     def done(self, planned: list[Planned]) -> Reply:
         """All entries in the order of the standard, or none: the first refusal names its entry."""
         refuse_overlap(planned)
+        self.hold(planned)
         self._settle_conditions(planned)
         refuse_overlap(planned)
         addresses = addresses_of(planned, self.context.base)
@@ -189,7 +191,7 @@ class Transaction(Desk):
                 self.admit(call, route)  # before the store is asked
                 text = entry.asks.removeprefix("?")
                 entry.condition = conditional.read(route.type_, text, self.stored, self.context)
-        held = [e.condition for e in asking if e.condition and e.method in ("POST", "PUT")]
+        held = [e.condition for e in asking if e.condition]
         conditional.hold(held, self.stored)
         for entry in asking:
             with self._of(entry):

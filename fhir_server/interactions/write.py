@@ -123,6 +123,7 @@ def update(call: Call, stored: Writing, route: Route, context: Context) -> Reply
             code="invalid",
             expression=f"{route.type_}.id",
         )
+    stored.hold(route.type_, route.id_)
     current = visible(stored, route.type_, route.id_)
     return put(call, draft, current, route.id_, stored, context)
 
@@ -245,6 +246,7 @@ def conditional_patch(call: Call, stored: Writing, route: Route, context: Contex
 
 def _found(route: Route, stored: Writing) -> Version:
     """What is to be changed: one's own documents are, without a right to read."""
+    stored.hold(route.type_, route.id_)
     if route.type_ != "DocumentReference":
         return stored.read(route.type_, route.id_)
     with stored.asking("identifier"):
@@ -295,6 +297,7 @@ def delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply
 def conditional_delete(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     """DELETE by a search: what it finds is deleted if it is one, 412 for several."""
     condition = conditional.read(route.type_, call.query, stored, context)
+    conditional.hold([condition], stored)
     current = conditional.one(condition, stored)
     if current is None:
         return nothing_to_delete(call, context)

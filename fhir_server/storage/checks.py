@@ -33,6 +33,7 @@ from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.consenting import Consenting
 from fhir_server.storage.content import byte_addresses, local
+from fhir_server.storage.engine import StorageConflict
 from fhir_server.storage.houses import houses_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import finding, patient_of
@@ -76,10 +77,10 @@ class Checking(Consenting):
         return run(self.session, base=self.house.base, guarded=guarded, until=until)
 
     def facts_of(self, current: Version) -> Facts:
-        """Conflict when it is there no more: its record has been destroyed since it was read."""
+        """StorageConflict when it is there no more: its record has been destroyed since."""
         found = facts_at(self.session, current.type_, current.id_)
         if not found:
-            raise Conflict(f"`{current.address}` was changed by another writer")
+            raise StorageConflict(f"a {current.type_} was destroyed by another writer")
         return found[0]
 
     def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
@@ -299,6 +300,12 @@ class Checking(Consenting):
             {"record": record, "actor": ins},
         )
         return bool(rows)
+
+    def hold(self, type_: str, id_: str) -> None:
+        """Wait for whoever else is writing at this address: what is read from now on is what the
+        last of them has left.
+        """
+        self.lock(f"resource {type_}/{id_}")
 
     def lock(self, name: str) -> None:
         """Wait for whoever else is writing under this name; until the end of the transaction."""

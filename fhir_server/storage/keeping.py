@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.audit.note import note_of
-from fhir_server.fhir.outcome import Conflict
 from fhir_server.policy.subject import Subject
 from fhir_server.storage import write
 from fhir_server.storage.content import content_of
@@ -55,15 +54,15 @@ class Keeping(Writing):
         return [one for one in found if one is not None]
 
     def put(self, current: Version, resource: Mapping[str, Any]) -> None:
-        """A new version, with what follows from it; Conflict when another writer was first."""
+        """A new version, with what follows from it; StorageConflict when another writer was first.
+        """
         facts = self.facts_of(current)
         new = self._new(
             Draft(dict(resource)), current.id_, current.version + 1, "PATCH", current.record,
             self._facts(resource, facts.owners, facts.veiled_until or None),
         )  # fmt: skip
         index = self._index(resource)
-        if not write.replace(self.session, current.pk, new, index, base=self.house.base):
-            raise Conflict(f"`{current.address}` was changed by another writer")
+        write.replace(self.session, current.pk, new, index, base=self.house.base)
         self._derive(resource, new)
 
     def tell(

@@ -12,7 +12,7 @@ from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.content import content_of
-from fhir_server.storage.engine import Session
+from fhir_server.storage.engine import Session, StorageConflict
 from fhir_server.storage.indexed import (
     INDEX,
     arrays,
@@ -151,22 +151,25 @@ def insert(session: Session, new: New, index: Index, *, base: str) -> int | None
     return int(pk)
 
 
-def replace(session: Session, pk: int, new: New, index: Index, *, base: str) -> bool:
-    """Store a further version and keep the one before in the history; False when another writer was
-    first. `base`: this server's address.
+def replace(session: Session, pk: int, new: New, index: Index, *, base: str) -> None:
+    """Store a further version and keep the one before in the history; StorageConflict when another
+    writer was first. `base`: this server's address.
     """
     postgres = session.database.postgres
     # Two writers of one version: the second waits for the row, then finds that it has moved on.
     keep = f"{KEEP} FOR UPDATE" if postgres else KEEP
     if session.run(keep, {"pk": pk, "version": new.version}) != 1:
-        return False
+        raise _overtaken(new)
     keys = {"keys": list(index.keys)} if postgres else {}
     text = UPDATE.format(keys=", keys = CAST(:keys AS bigint[])" if postgres else "")
     if session.run(text, new.columns() | {"pk": pk} | keys) != 1:
-        return False
+        raise _overtaken(new)
     generation = _put_again(session, pk, index)
     _check_generation(session, pk, new, generation, base)
-    return True
+
+
+def _overtaken(new: New) -> StorageConflict:
+    return StorageConflict(f"another writer has made version {new.version} of this {new.type_}")
 
 
 # Sets of keys that are the same are not written: the index of an array costs its length.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Iterable, Mapping
 
 from fhir_server.fhir.dates import instant
-from fhir_server.fhir.json_format import splice
+from fhir_server.fhir.json_format import says_the_same, splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden, Issue
 from fhir_server.policy import life
@@ -105,7 +105,7 @@ class Writing(Replacing):
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
         """Put `draft` in place of `current`, which the caller has been found to see.
 
-        Conflict when another writer was first; NotAllowed for what may not change at all.
+        StorageConflict when another writer was first; NotAllowed for what may not change at all.
         """
         old = {} if current.deleted else content_of(current.body)
         # What the caller was not shown of it is neither compared nor lost.
@@ -114,7 +114,8 @@ class Writing(Replacing):
         acts = () if current.deleted else self._acts(shown, resource)
         standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self.row_facts(current.type_, facts))
-        if not acts and self.house.rules and not current.deleted:
+        is_same = method == "PATCH" and _is_same(current, shown, draft)
+        if not current.deleted and (is_same or (self.house.rules and not acts)):
             return Written(current, standing.record, rules)  # nothing changes: no new version
         if draft.type_ == "Consent" and self.house.rules and not current.deleted:
             self._declare_again(old, draft.resource, standing)
@@ -141,8 +142,7 @@ class Writing(Replacing):
             record,
             self._facts(resource, facts.owners, facts.veiled_until or self._veil(current, acts)),
         )
-        if not write.replace(self.session, current.pk, new, index, base=self.house.base):
-            raise Conflict(f"`{current.address}` was changed by another writer")
+        write.replace(self.session, current.pk, new, index, base=self.house.base)
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
@@ -273,8 +273,7 @@ class Writing(Replacing):
             media=current.media,
             facts=facts,
         )
-        if not write.replace(self.session, current.pk, new, NO_INDEX, base=self.house.base):
-            raise Conflict(f"`{current.address}` was changed by another writer")
+        write.replace(self.session, current.pk, new, NO_INDEX, base=self.house.base)
         self._derive_parameter(new, {})
         write.set_relations(self.session, current.address, current.record, ())
         set_due(self.session, current.address, current.record, ())
@@ -318,6 +317,11 @@ class Writing(Replacing):
         return write.open_record(
             self.session, state=record_state(patient), born=birth(patient), patient=id_
         )
+
+
+def _is_same(current: Version, shown: Mapping[str, Any], draft: Draft) -> bool:
+    """Whether `draft` is what the caller was shown of the current version, its bytes too."""
+    return says_the_same(shown, draft.resource) and (current.data or b"") == (draft.data or b"")
 
 
 def version_of(pk: int, new: New) -> Version:

@@ -3,9 +3,11 @@
 https://hl7.org/fhir/R4/http.html#patch
 """
 
+from typing import Any
+
 import pytest
 
-from tests.house import House
+from tests.house import CNAM, House
 from tests.people import stored
 from tests.rest.patches import (
     FEMALE,
@@ -14,6 +16,7 @@ from tests.rest.patches import (
     FORMS,
     JSON_PATCH,
     XML_PATCH,
+    Change,
     code,
     each_form,
     patched,
@@ -44,11 +47,62 @@ def test_I08_what_was_patched_is_found_by_its_new_value(plain: House, form: str)
     assert plain.get(f"Patient?family=Essai&_id={id_}").json["total"] == 0
 
 
+THE_SAME: Change = ("replace", "Patient.gender", "male")
+XHTML = "http://www.w3.org/1999/xhtml"
+ODD = {
+    "text": {"status": "generated", "div": f'<div xmlns="{XHTML}">a&#233;</div>'},
+    "_birthDate": {"extension": [{"url": "http://a.example", "valueDecimal": 1.50}]},
+    "name": [{"given": ["a", None], "_given": [None, {"id": "b", "extension": [
+        {"url": "http://a.example", "valueCode": "c"}]}]}],
+}  # fmt: skip
+
+
 @each_form
-def test_I08_a_patch_of_nothing_changes_nothing(plain: House, form: str) -> None:
+@pytest.mark.parametrize(
+    "changes", [(), (THE_SAME,), (FEMALE, THE_SAME)], ids=["none", "the same", "there and back"]
+)
+@pytest.mark.parametrize("more", [{}, ODD], ids=["simple", "odd"])
+def test_I08_a_patch_that_changes_nothing_makes_no_version(
+    plain: House, form: str, changes: tuple[Change, ...], more: dict[str, Any]
+) -> None:
+    id_ = patient(plain, **more)
+    before = plain.get(f"Patient/{id_}").body
+    answer = patched(plain, f"Patient/{id_}", form, *changes)
+    assert (answer.status, answer.headers["ETag"], answer.body) == (200, 'W/"1"', before)
+    assert plain.get(f"Patient/{id_}/_history").json["total"] == 1
+    again = patched(plain, f"Patient/{id_}", form, *changes, if_match='W/"2"')
+    assert again.status == 412
+
+
+def test_I08_tests_that_hold_make_no_version(plain: House) -> None:
     id_ = patient(plain)
-    answer = patched(plain, f"Patient/{id_}", form)
-    assert (answer.status, answer.json["gender"]) == (200, "male")
+    tests = [{"op": "test", "path": "/gender", "value": "male"}]
+    answer = plain.call("PATCH", f"Patient/{id_}", None, tests, content_type=JSON_PATCH)
+    assert (answer.status, answer.headers["ETag"]) == (200, 'W/"1"')
+    wrong = [{"op": "test", "path": "/gender", "value": "female"}]
+    assert plain.call("PATCH", f"Patient/{id_}", None, wrong,
+                      content_type=JSON_PATCH).status == 422  # fmt: skip
+
+
+def test_I08_another_spelling_of_a_number_is_a_change(plain: House) -> None:
+    body = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    body |= {"valueQuantity": {"value": 1.5}}
+    id_ = stored(plain.post("Observation", None, body))
+    change = b'[{"op": "replace", "path": "/valueQuantity/value", "value": 1.50}]'
+    answer = plain.call("PATCH", f"Observation/{id_}", None, change, content_type=JSON_PATCH)
+    assert (answer.headers["ETag"], b'"value":1.50' in answer.body) == ('W/"2"', True)
+
+
+@pytest.mark.parametrize("type_", ["Organization", "Patient"])
+def test_I08_with_the_rules_in_force_it_makes_none_either(house: House, type_: str) -> None:
+    bodies = {
+        "Organization": {"resourceType": "Organization", "name": "a"},
+        "Patient": {"resourceType": "Patient", "gender": "male"},
+    }
+    id_ = stored(house.post(type_, CNAM, bodies[type_]))
+    for operations in ([], [{"op": "test", "path": "/resourceType", "value": type_}]):
+        answer = house.call("PATCH", f"{type_}/{id_}", CNAM, operations, content_type=JSON_PATCH)
+        assert (answer.status, answer.headers["ETag"]) == (200, 'W/"1"')
 
 
 @each_form

@@ -55,6 +55,7 @@ def _changed(
     change: Callable[[Meta, Meta], Meta],
 ) -> Reply:  # fmt: skip
     """The same permission as for any update; nothing is written when nothing changes."""
+    stored.hold(route.type_, route.id_)
     current = stored.read(route.type_, route.id_)
     if not current.full:
         raise Forbidden(NO_ACCESS, record=current.record)

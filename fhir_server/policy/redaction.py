@@ -1,8 +1,7 @@
-"""Which parts of a resource lead to documents, and the resource without those that lead to hidden
-ones.
+"""Which parts of a resource lead to what may be hidden, and the resource without those that do.
 
 `contract.md` section 7, lists of references: entries that lead to hidden documents are left out, in
-every version.
+every version; of traces entities that lead to anything hidden.
 """
 
 from typing import Any, Mapping
@@ -23,8 +22,12 @@ LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def document_links(resource: Resource) -> tuple[tuple[str, str], ...]:
-    """Type and id of each document that a removable item of `resource` leads to."""
+# Of a trace, also what else may be hidden from its reader, such as the Provenance of a document.
+OF_ANY_TYPE = LISTS["AuditEvent"]
+
+
+def removable_links(resource: Resource) -> tuple[tuple[str, str], ...]:
+    """Type and id of what each item of `resource` leads to that may be left out."""
     return tuple(
         address
         for path in LISTS.get(resource["resourceType"], ())
@@ -81,8 +84,8 @@ def _items(resource: Resource, path: tuple[str, ...]) -> list[Mapping[str, Any]]
 
 
 def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] | None:
-    """The document an item leads to, at whatever address this server may have had; one that nothing
-    lies at for what cannot be read.
+    """The document an item leads to, of a trace whatever it leads to, at whatever address this
+    server may have had; one that nothing lies at for what cannot be read.
     """
     element = item.get(path[-1], {}) if len(path) > 1 else item
     text = str(element.get("reference", ""))
@@ -92,7 +95,9 @@ def _address(item: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, str] 
         reference = parse(text, base="")
     except ValueError:
         return ("", text)
-    if isinstance(reference, Local | Remote) and reference.type_ in DOCUMENTS:
+    if isinstance(reference, Local | Remote) and (
+        reference.type_ in DOCUMENTS or (path in OF_ANY_TYPE and reference.type_)
+    ):
         return reference.type_, reference.id_
     return None
 

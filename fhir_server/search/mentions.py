@@ -1,4 +1,5 @@
-"""Which single documents a search mentions by reference: one that is hidden must match nothing.
+"""What a search mentions by reference: a document that is hidden must match nothing, in a search of
+traces whatever is hidden.
 
 The index of a list still knows the entries that are left out of its answers, so that
 `List?item=DocumentReference/1` would tell hidden from absent (`contract.md` section 5).
@@ -19,15 +20,15 @@ Address = tuple[str, str]
 def mentioned(
     type_: str, pairs: Sequence[Pair], *, base: str, offer: Offer = DEFINED
 ) -> frozenset[Address]:
-    """Type and id of each document that a reference parameter of this search has as a value, or a
-    test of its filter.
+    """Type and id of each document, for traces of each resource, that a reference parameter of this
+    search has as a value, or a test of its filter; `ANY` is the type where an id stands alone.
     """
     return frozenset(
         address
         for name, value in (said for pair in pairs for said in _said(*pair))
         if (parameter := _reference(type_, name, offer)) is not None
         for part in split(value, ",")
-        for address in _addresses(parameter, name, part, base)
+        for address in _addresses(type_, parameter, name, part, base)
     )
 
 
@@ -52,7 +53,7 @@ def without(
         parameter = _reference(type_, name, offer)
         if parameter is None:
             return part
-        found = hidden & set(_addresses(parameter, name, part, base))
+        found = hidden & set(_addresses(type_, parameter, name, part, base))
         if not found:
             return part
         return f"{min(found)[0]}/{NOBODY}" if "/" in part else NOBODY
@@ -146,23 +147,29 @@ def last(name: str) -> str:
         name = rest[0]
 
 
+ANY = "*"  # stands for each type that has a resource with an id
 NOBODY = "-"  # reads like an id, and is none that this server gives
 
 
 def _reference(type_: str, name: str, offer: Offer) -> Parameter | None:
     code, _, modifier = name.partition(":")
-    parameter = offer.find(type_, code)
+    parameter = None if "." in name else offer.find(type_, code)
     is_reference = parameter is not None and parameter.type == "reference"
     return parameter if is_reference and modifier not in ("identifier", "missing") else None
 
 
-def _addresses(parameter: Parameter, name: str, part: str, base: str) -> Iterable[Address]:
-    text, modifier = plain(part), name.partition(":")[2]
+def _addresses(
+    type_: str, parameter: Parameter, name: str, part: str, base: str
+) -> Iterable[Address]:
+    text, modifier, is_log = plain(part), name.partition(":")[2], type_ == "AuditEvent"
     try:
         reference = parse(text, base=base)
     except ValueError:
         wanted = {modifier} if modifier else set(parameter.targets) or DOCUMENTS
-        yield from ((type_, text) for type_ in DOCUMENTS & wanted)
+        if is_log:
+            yield modifier or ANY, text
+        else:
+            yield from ((target, text) for target in DOCUMENTS & wanted)
         return
-    if isinstance(reference, Local) and reference.type_ in DOCUMENTS:
+    if isinstance(reference, Local) and (is_log or reference.type_ in DOCUMENTS):
         yield reference.type_, reference.id_

@@ -104,11 +104,16 @@ def visible_addresses(
     return {row[0] for row in session.rows(text, rows.params | {"type": type_})}
 
 
-def types_with(session: Session, id_: str, types: Sequence[str]) -> list[str]:
-    """Those of these types of which there is a resource with this id, whoever asks."""
+def types_with(
+    session: Session, id_: str, types: Sequence[str], *, deleted: bool = False
+) -> list[str]:
+    """Those of these types of which there is a resource with this id, whoever asks; `deleted`: or
+    was.
+    """
     names = {f"type_{n}": type_ for n, type_ in enumerate(types)}
     inside = ", ".join(f":{name}" for name in names)
-    text = f"SELECT type FROM resource WHERE id = :id AND type IN ({inside}) AND NOT deleted"
+    text = f"SELECT type FROM resource WHERE id = :id AND type IN ({inside})"
+    text += "" if deleted else " AND NOT deleted"
     return [row[0] for row in session.rows(text, names | {"id": id_})]
 
 

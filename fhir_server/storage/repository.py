@@ -9,9 +9,10 @@ from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
 from fhir_server.policy.facts import SHARED, nature_of, ownership
 from fhir_server.policy.logged import as_read
-from fhir_server.policy.redaction import document_links, minimal_patient, without
+from fhir_server.policy.redaction import removable_links, minimal_patient, without
 from fhir_server.policy.relations import CLOSING, DMP_BASE
 from fhir_server.policy.scope import Scope
+from fhir_server.search.mentions import ANY
 from fhir_server.search.query import Query, Way
 from fhir_server.storage import read, trail
 from fhir_server.storage.across import Part, find_across
@@ -22,6 +23,7 @@ from fhir_server.storage.opened import NO_ACCESS, Opened
 from fhir_server.storage.pages import cursor, position
 from fhir_server.storage.rows import Named, Rows
 from fhir_server.storage.version import Version, settled, united
+from profiles.definitions import r4
 
 MINIMUM = frozenset({CLOSING, DMP_BASE + "dmp-medecin-traitant"})
 # What a page is of: a name and the parameters that had an effect.
@@ -237,7 +239,20 @@ class Repository(Opened):
         self, addresses: Iterable[tuple[str, str]], *, deleted: bool = False
     ) -> set[tuple[str, str]]:
         """Those of these resources the caller may see; `deleted`: or could, were they not deleted.
+        An id of `ANY` type is seen where all that have it are; without a type nothing is there.
         """
+        given = set(addresses)
+        anywhere = {id_: self._with(id_) for type_, id_ in given if type_ == ANY}
+        there = {address for found in anywhere.values() for address in found}
+        seen = self._seen({one for one in given | there if one[0] not in ("", ANY)}, deleted)
+        return seen | {(ANY, id_) for id_, found in anywhere.items() if found and found <= seen}
+
+    def _with(self, id_: str) -> set[tuple[str, str]]:
+        """What lies there with this id, or did, whoever asks."""
+        types = read.types_with(self.session, id_, tuple(r4().resources), deleted=True)
+        return {(type_, id_) for type_ in types}
+
+    def _seen(self, addresses: set[tuple[str, str]], deleted: bool) -> set[tuple[str, str]]:
         return {
             (type_, id_)
             for type_, ids in _by_type(addresses)
@@ -260,7 +275,7 @@ class Repository(Opened):
         if self.scope.everything:
             return [v.body for v in versions]
         found = [read_json(bytes(v.body)) if _may_hide(v) else {} for v in versions]
-        links = {link for resource in found if resource for link in document_links(resource)}
+        links = {link for resource in found if resource for link in removable_links(resource)}
         hidden = frozenset(links - self.visible(links, deleted=True))
         attended = self._attended(versions)
         return [

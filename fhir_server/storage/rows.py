@@ -279,13 +279,13 @@ def _leads_to_visible(alias: str, shape: Shape, named: bool) -> str:
 
 
 def _tells_no_secret(alias: str) -> str:
-    """A trace is hidden from representatives with the document that the minor keeps secret (R051).
+    """A trace is hidden from representatives with what the minor keeps secret (R051): a document,
+    its bytes, what speaks of it.
     """
     return (
         f"NOT EXISTS (SELECT 1 FROM reference {alias}_f JOIN resource {alias}_i"
         f" ON {alias}_i.type = {alias}_f.target_type AND {alias}_i.id = {alias}_f.target_id"
-        f" WHERE {alias}_f.pk = {alias}.pk AND {alias}_i.veiled_representatives"
-        f" AND {alias}_f.target_type IN ('Binary', 'DocumentReference'))"
+        f" WHERE {alias}_f.pk = {alias}.pk AND {alias}_i.veiled_representatives)"
     )
 
 

@@ -12,7 +12,7 @@ from fhir_server.audit.event import audit_event
 from fhir_server.audit.note import Note, read
 from fhir_server.fhir.dates import LATEST
 from fhir_server.fhir.json_format import write as write_json
-from fhir_server.policy.redaction import document_links
+from fhir_server.policy.redaction import removable_links
 from fhir_server.search.extract import extract
 from fhir_server.storage.engine import Params, Row, Session
 from fhir_server.storage.write import Facts, New, insert
@@ -90,7 +90,7 @@ def _make(session: Session, row: Row, base: str) -> None:
         updated=at,
         method="POST",
         body=write_json(event),
-        linked=bool(document_links(event)),
+        linked=bool(removable_links(event)),
         facts=_facts(agent, said, set(rules.split())),
     )
     index = extract(event, base=base, registry=session.registry)

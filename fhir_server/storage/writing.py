@@ -15,7 +15,7 @@ from fhir_server.policy import life
 from fhir_server.policy.consents import said_of
 from fhir_server.policy.facts import Standing, chooses_ids
 from fhir_server.policy.clocks import release
-from fhir_server.policy.redaction import LISTS, document_links, restored
+from fhir_server.policy.redaction import LISTS, removable_links, restored
 from fhir_server.policy.relations import record_state
 from fhir_server.policy.writes import Act, change, creation, removal
 from fhir_server.storage import write
@@ -299,7 +299,7 @@ class Writing(Replacing):
             body=self.text_of(draft, id_, version),
             media=draft.media,
             data=draft.data,
-            linked=bool(document_links(draft.resource)),
+            linked=bool(removable_links(draft.resource)),
             facts=facts,
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.reference import elements
-from fhir_server.policy.redaction import document_links, minimal_patient, restored, without
+from fhir_server.policy.redaction import removable_links, minimal_patient, restored, without
 
 A, B = ("DocumentReference", "a"), ("DocumentReference", "b")
 
@@ -54,10 +54,10 @@ RESOURCES = {
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 def test_what_leads_to_hidden_documents_is_left_out(resource: dict[str, Any]) -> None:
     before = deepcopy(resource)
-    assert document_links(resource) == (A, B)
+    assert removable_links(resource) == (A, B)
     one = without(resource, frozenset({A}))
-    assert document_links(one) == (B,)
-    assert document_links(without(resource, frozenset({A, B}))) == ()
+    assert removable_links(one) == (B,)
+    assert removable_links(without(resource, frozenset({A, B}))) == ()
     assert without(resource, frozenset()) == resource
     assert resource == before, "what is stored was changed"
 
@@ -72,7 +72,7 @@ def test_an_element_left_empty_is_left_out() -> None:
     "prefix", ["", "http://127.0.0.1:8080/fhir/", "https://elsewhere.example/"]
 )
 def test_an_absolute_address_leads_there_too(prefix: str) -> None:
-    assert document_links(listed(A, prefix=prefix)) == (A,)
+    assert removable_links(listed(A, prefix=prefix)) == (A,)
 
 
 def test_an_address_with_a_version_leads_there_too() -> None:
@@ -80,13 +80,13 @@ def test_an_address_with_a_version_leads_there_too() -> None:
         "resourceType": "List",
         "entry": [{"item": {"reference": "DocumentReference/a/_history/2"}}],
     }
-    assert document_links(resource) == (A,)
+    assert removable_links(resource) == (A,)
     assert "entry" not in without(resource, frozenset({A}))
 
 
 @pytest.mark.parametrize("type_", ["Binary", "List", "DocumentManifest"])
 def test_bytes_and_lists_can_be_hidden_too(type_: str) -> None:
-    assert document_links(listed((type_, "x"))) == ((type_, "x"),)
+    assert removable_links(listed((type_, "x"))) == ((type_, "x"),)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_bytes_and_lists_can_be_hidden_too(type_: str) -> None:
 )
 def test_other_references_stay(item: dict[str, Any]) -> None:
     resource = {"resourceType": "List", "entry": [{"item": item}]}
-    assert document_links(resource) == ()
+    assert removable_links(resource) == ()
     assert without(resource, frozenset({A})) == resource
 
 
 def test_a_type_without_lists_stays_as_it_is() -> None:
     resource = {"resourceType": "Observation", "focus": [reference(A)]}
-    assert document_links(resource) == () and without(resource, frozenset({A})) == resource
+    assert removable_links(resource) == () and without(resource, frozenset({A})) == resource
 
 
 def test_of_a_patient_everybody_knows_the_minimum() -> None:

@@ -225,6 +225,12 @@ class Checking(Consenting):
                 expression=f"{resource['resourceType']}.meta.security",
             )
         if resource["resourceType"] == "DocumentReference" and self.house.rules:
+            if before is None and resource.get("status") != "current":
+                raise Unprocessable(
+                    f"a document is deposited as `current`, not as `{resource.get('status')}`",
+                    code="business-rule",
+                    expression="DocumentReference.status",
+                )
             problem = label_problem(resource)
             if problem:
                 raise Unprocessable(

@@ -2,7 +2,8 @@
 what hangs on a document, and the clocks that it starts.
 """
 
-from typing import Any, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fhir_server.fhir.outcome import Unprocessable
 from fhir_server.policy import life, notices
@@ -57,18 +58,36 @@ class Following(Checking):
         with those of the latter, but for the one that time takes off. Unprocessable otherwise.
         """
         taken -= {VEILED}
-        for type_, other in referring(self.session, "DocumentReference", id_) if taken else ():
-            later = raw_version(self.session, type_, other)
-            if later is None or type_ != "DocumentReference":
-                continue
-            if id_ not in replaced_by(content_of(later.body), self.house.base):
-                continue
-            if kept := taken & flags(content_of(later.body)):
+        for later in self._successors(id_) if taken else ():
+            if kept := taken & flags(later):
                 raise Unprocessable(
                     f"`{min(kept)}` is on the document that replaced this one: take it off there",
                     code="business-rule",
                     expression="DocumentReference.securityLabel",
                 )
+
+    def _check_status(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """A document that has been replaced is not current again beside its successor.
+        Unprocessable otherwise.
+        """
+        if old.get("status") != "superseded" or new.get("status") != "current":
+            return
+        if any(self._successors(str(old["id"]))):
+            raise Unprocessable(
+                "this document has been replaced: its successor is the current one",
+                code="business-rule",
+                expression="DocumentReference.status",
+            )
+
+    def _successors(self, id_: str) -> Iterator[dict[str, Any]]:
+        """The documents that have replaced this one, whoever sees them."""
+        for type_, other in referring(self.session, "DocumentReference", id_):
+            later = raw_version(self.session, type_, other)
+            if later is None or type_ != "DocumentReference":
+                continue
+            content = content_of(later.body)
+            if id_ in replaced_by(content, self.house.base):
+                yield content
 
     def _add_owners(self, new: New) -> None:
         """Note that its owners have something of their own in the record, once a request."""

@@ -117,8 +117,8 @@ class Writing(Replacing):
         is_same = method == "PATCH" and _is_same(current, shown, draft)
         if not current.deleted and (is_same or (self.house.rules and not acts)):
             return Written(current, standing.record, rules)  # nothing changes: no new version
-        if draft.type_ == "Consent" and self.house.rules and not current.deleted:
-            self._declare_again(old, draft.resource, standing)
+        if self.house.rules and not current.deleted:
+            self._check_change(old, draft.resource, standing)
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
         self._check(resource, current.id_, standing.record, before=shown)
@@ -175,6 +175,15 @@ class Writing(Replacing):
         )
         write.replace(self.session, current.pk, new, self._index(opened), base=self.house.base)
         self._derive(opened, new)
+
+    def _check_change(
+        self, old: Mapping[str, Any], new: Mapping[str, Any], standing: Standing
+    ) -> None:
+        """What a permitted change must fit, beside what a new resource must."""
+        if new["resourceType"] == "Consent":
+            self._declare_again(old, new, standing)
+        elif new["resourceType"] == "DocumentReference":
+            self._check_status(old, new)
 
     def _declare_again(
         self, old: Mapping[str, Any], consent: Mapping[str, Any], standing: Standing

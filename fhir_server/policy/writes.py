@@ -104,7 +104,7 @@ def change(old: Resource, new: Resource, *, veils_later: bool = False) -> tuple[
         case "relative":
             return (Act("administer"),)
         case "team":
-            return (Act("team", _team_change(old, new)),)
+            return _team_change(old, new)
         case "consent":
             if consent_type(old) != consent_type(new) or old.get("patient") != new.get("patient"):
                 raise Unprocessable(
@@ -145,16 +145,22 @@ def _others(resource: Resource, *urls: str) -> list[Any]:
     return [one for one in resource.get("extension", ()) if one.get("url") not in urls]
 
 
-def _team_change(old: Resource, new: Resource) -> str:
+def _team_change(old: Resource, new: Resource) -> tuple[Act, ...]:
+    """Members added, members taken out or the team ended; `write` for anything else. A member whose
+    entry changes is taken out and added.
+    """
     differing = _differing(old, new)
+    if not differing:
+        return ()
     before, after = old.get("participant", []), new.get("participant", [])
-    if differing == {"participant"} and all(p in after for p in before):
-        return "add-member"
-    ended = differing <= {"participant", "status"} and new.get("status") in (
-        old.get("status"),
-        "inactive",
-    )
-    return "remove-member" if ended and all(p in before for p in after) else "write"
+    added = len(after) > len(before) or any(member not in before for member in after)
+    taken = len(after) < len(before) or any(member not in after for member in before)
+    ended = "status" in differing and new.get("status") == "inactive"
+    known = differing - {"participant", "status"} == set() and ("status" in differing) == ended
+    if not known or ("participant" in differing and not (added or taken)):
+        return (Act("team", "write"),)
+    acts = (("add-member", added), ("remove-member", taken or ended))
+    return tuple(Act("team", asks) for asks, is_done in acts if is_done)
 
 
 def _document_change(old: Resource, new: Resource, veils_later: bool) -> tuple[Act, ...]:

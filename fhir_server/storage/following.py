@@ -19,6 +19,7 @@ from fhir_server.storage.chain import replaced_by
 from fhir_server.storage.checks import Checking
 from fhir_server.storage.content import birth, content_of
 from fhir_server.storage.due import add_due, set_due
+from fhir_server.storage.membership import Membership
 from fhir_server.storage.notices import tell
 from fhir_server.storage.place import PEOPLE, who
 from fhir_server.storage.read import raw_version, referring
@@ -32,7 +33,7 @@ MOVES = {
 }
 
 
-class Following(Checking):
+class Following(Checking, Membership):
     """A repository that keeps up with what has been written."""
 
     def _derive(self, resource: Mapping[str, Any], new: New) -> None:

@@ -24,6 +24,7 @@ from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by
 from fhir_server.storage.checks import NO_INDEX
 from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.due import set_due
+from fhir_server.storage.membership import MEMBERS_OWN
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import with_literal_subject
 from fhir_server.storage.read import past_version, raw_version
@@ -118,7 +119,7 @@ class Writing(Replacing):
         if not current.deleted and (is_same or (self.house.rules and not acts)):
             return Written(current, standing.record, rules)  # nothing changes: no new version
         if self.house.rules and not current.deleted:
-            self._check_change(old, draft.resource, standing)
+            self._check_change(old, resource, standing, rules)
         if any(act.action == "remove" for act in acts):
             return self._erase(current, facts, rules)
         self._check(resource, current.id_, standing.record, before=shown)
@@ -177,13 +178,15 @@ class Writing(Replacing):
         self._derive(opened, new)
 
     def _check_change(
-        self, old: Mapping[str, Any], new: Mapping[str, Any], standing: Standing
+        self, old: Mapping[str, Any], new: Mapping[str, Any], standing: Standing, rules: str
     ) -> None:
         """What a permitted change must fit, beside what a new resource must."""
         if new["resourceType"] == "Consent":
             self._declare_again(old, new, standing)
         elif new["resourceType"] == "DocumentReference":
             self._check_status(old, new)
+        elif rules == MEMBERS_OWN:
+            self._check_membership(old, new, standing)
 
     def _declare_again(
         self, old: Mapping[str, Any], consent: Mapping[str, Any], standing: Standing

@@ -9,16 +9,19 @@ from typing import Any
 from fhir_server.policy.decide import Decision, decide
 from fhir_server.policy.facts import RowFacts, Standing, subject_facts
 from fhir_server.policy.rules import DMP_2022
-from fhir_server.policy.subject import Subject
+from fhir_server.policy.subject import Coded, Subject
 
 INS = "urn:oid:1.2.250.1.213.1.4.10|124018852493334"
 PS = "urn:oid:1.2.250.1.71.4.2.1|899700218896"
 HOUSE = "urn:oid:1.2.250.1.71.4.2.2|1750100125"
+DOCTOR = Coded("urn:oid:1.2.250.1.71.1.2.7", "10")
 IDENTIFIERS = {"holder": INS, "representative": INS, "trusted-person": INS, "heir": INS}
 
 
 def caller(actor: str = "professional", **more: Any) -> Subject:
-    """`more`: purpose, reason, sector, auth_mode, organization, person, roles."""
+    """`more`: purpose, reason, sector, auth_mode, organization, person, roles (a doctor's)."""
+    if actor == "professional":
+        more = {"roles": (DOCTOR,)} | more
     return Subject(actor, IDENTIFIERS.get(actor, PS), **more)
 
 

@@ -112,7 +112,7 @@ ACTS = [
     ("holder", ["holder"], "declare", "dmp-pro-block", RowFacts("consent"), True),
     ("holder", ["holder"], "declare", "unknown", RowFacts("consent"), True),
     ("holder", ["holder"], "team", "remove-member", RowFacts("team"), True),
-    ("holder", ["holder"], "team", "add-member", RowFacts("team"), False),
+    ("holder", ["holder"], "team", "add-member", RowFacts("team"), True),
     ("holder", ["holder"], "team", "write", RowFacts("team"), False),
     ("holder", ["holder"], "administer", "closing", RowFacts("patient"), True),
     ("holder", ["holder"], "administer", "other", RowFacts("patient"), False),

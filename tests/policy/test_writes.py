@@ -183,7 +183,10 @@ def test_closing_a_record_is_less_than_changing_its_patient(
         (team("p", NINA), "remove-member"),
         (team("p", NINA, PAUL, status="inactive"), "remove-member"),
         (team("p", NINA, status="inactive"), "remove-member"),
-        (team("p", NINA, ANNE), "write"),
+        (team("p", NINA, ANNE), "add-member remove-member"),
+        (team("p", NINA, PAUL, ANNE, status="inactive"), "add-member remove-member"),
+        (team("p", PAUL, NINA), "write"),
+        (team("p", NINA, PAUL), ""),
         (team("p", NINA, PAUL, ANNE, name="x"), "write"),
         (team("p", NINA, PAUL, status="suspended"), "write"),
         (team("p", NINA, PAUL, period={"end": "2030"}), "write"),
@@ -191,7 +194,8 @@ def test_closing_a_record_is_less_than_changing_its_patient(
     ],
 )
 def test_what_changing_a_team_is(new: dict[str, Any], asks: str) -> None:
-    assert change(team("p", NINA, PAUL), new) == (Act("team", asks),)
+    acts = tuple(Act("team", one) for one in asks.split())
+    assert change(team("p", NINA, PAUL), new) == acts
 
 
 def test_a_consent_keeps_its_type_and_its_patient() -> None:

@@ -65,7 +65,7 @@ CASES = {
 def test_holder_and_operator_learn_how_a_read_would_end(
     case: Case, asking: Person, who: Person, ends: str, rule: str
 ) -> None:
-    told = asked(case, asking, who.sub)
+    told = asked(case, asking, who.sub, role="10")
     assert outcome(told) == ends
     assert rule in [one["id"] for one in rules(told)]
     status = case.house.get(f"DocumentReference/{case.masked}", who).status

@@ -35,6 +35,7 @@ def document(house: House, patient: str, who: Person = ANNE, *, masked: bool = F
     label = {"coding": [{"system": VISIBILITY, "code": MASKED}]}
     body = {
         "resourceType": "DocumentReference", "status": "current", "subject": to(patient),
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]},
         "masterIdentifier": {"system": "urn:ietf:rfc:3986",
                              "value": f"urn:oid:2.25.{next(_numbers)}77"},
         "content": [{"attachment": {"contentType": "text/plain", "data": "YQ=="}}],

@@ -162,6 +162,18 @@ def test_days_are_those_of_paris_and_declarers_no_authors(first: Database) -> No
     assert session.rows("SELECT owners FROM resource WHERE type = 'CareTeam'", {})[0][0] == ""
 
 
+def test_a_document_without_a_type_counts_as_one_of_each(first: Database) -> None:
+    attached = [{"attachment": {"url": "https://elsewhere.example/fhir/Binary/b"}}]
+    document = {"resourceType": "DocumentReference", "status": "current", "content": attached}
+    lay(first, "d", document)
+    lay(first, "b", {"resourceType": "Binary"})
+    lay(first, "t", document | {"content": [], "type": {"coding": [{"code": "11488-4"}]}})
+    migrate.upgrade(first)
+    known = "SELECT id, kind FROM resource WHERE record = 7"
+    found = {row[0]: row[1] for row in first.session().rows(known, {})}
+    assert found == {"d": "mixed", "b": "mixed", "t": "none"}
+
+
 def test_what_lay_there_before_is_to_be_indexed_again(first: Database) -> None:
     migrate.upgrade(first)
     session = first.session()

@@ -13,7 +13,7 @@ import pytest
 from fhir_server.policy.facts import subject_facts
 from fhir_server.policy.rules import DMP_2022
 from fhir_server.policy.scope import Scope
-from fhir_server.policy.subject import INS_SYSTEMS, Subject
+from fhir_server.policy.subject import INS_SYSTEMS, Coded, Subject
 from fhir_server.search.query import Query, Sort, StringIs
 from fhir_server.storage import find
 from fhir_server.storage.find import prepared, statement
@@ -23,7 +23,10 @@ from tests.storage.asker import Asker
 from tests.storage.test_compile import SCOPE
 from tests.storage.values import NOW, SEED
 
-DOCTOR = Subject("professional", "urn:oid:1.2.250.1.71.4.2.1|810000000017", organization="urn:x|1")
+DOCTOR = Subject(
+    "professional", "urn:oid:1.2.250.1.71.4.2.1|810000000017", organization="urn:x|1",
+    roles=(Coded("urn:oid:1.2.250.1.71.1.2.7", "10"),),
+)  # fmt: skip
 SORTS: tuple[tuple[Sort, ...], ...] = (
     (), (Sort("_id", "id", 0, False),), (Sort("date", "date", 7, True),),
     (Sort("title", "string", 8, False), Sort("status", "token", 9, True)),

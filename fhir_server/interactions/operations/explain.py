@@ -18,6 +18,7 @@ from fhir_server.interactions.routes import Route
 from fhir_server.policy.admission import admission
 from fhir_server.policy.condition import ALWAYS, simplify
 from fhir_server.policy.facts import subject_facts
+from fhir_server.policy.matrix import PROFESSION_OID
 from fhir_server.policy.relations import OWN_BASE
 from fhir_server.policy.rule import DENY, PERMIT, REFUSE, REPORT, RuleSet
 from fhir_server.policy.scope import Scope
@@ -31,6 +32,7 @@ from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 
 TYPE = "DocumentReference"
+HEALTH_PROFESSIONS = f"urn:oid:{PROFESSION_OID}"  # of a role without a system
 PERMITTED, REFUSED, GONE = "permitted", "refused", "gone"
 # What settles an access without being one of the rules, in English and in French.
 OTHERS = {
@@ -205,7 +207,7 @@ def _subject(given: Arguments, stored: Writing, context: Context) -> Subject:
     purpose = str(given.one("purpose") or "normal")
     asked = Subject(
         actor, str(who), organization=str(given.one("organization") or ""),
-        roles=(Coded(*(["", *role.split("|", 1)][-2:])),) if role else (),
+        roles=(Coded(*([HEALTH_PROFESSIONS, *role.split("|", 1)][-2:])),) if role else (),
         purpose=purpose, reason=str(given.one("reason") or ""),
         sector=str(given.one("sector") or ""),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
-from fhir_server.search.query import Criterion, HasKey, Not, StringIs
+from fhir_server.search.query import AnyOf, Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import SHORT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types.string import asked_texts, read_text
@@ -113,6 +113,10 @@ def _read_of_type(number: int, identifier: Any, rows: Rows) -> None:
             rows.keys.add(key(number, "of-type", system, code, value))
 
 
+# What a resource says by saying nothing: PDSm's documents are not archived until they are.
+UNSAID = {"isArchived": "false"}
+
+
 def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
     """One of the values; with `not` none of them, which includes having no value at all.
 
@@ -134,7 +138,10 @@ def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) ->
             return HasKey(bounded(parameter.code, keys))
     if modifier not in ("", "not"):
         refuse_modifier(parameter.code, modifier)
-    found = HasKey(tuple(key for value in values for key in _keys(parameter, value)))
+    found: Criterion = HasKey(tuple(key for value in values for key in _keys(parameter, value)))
+    unsaid = UNSAID.get(parameter.code)
+    if unsaid and any(plain(split(value, "|")[-1]) == unsaid for value in values):
+        found = AnyOf((found, Not(HasKey((parameter.present,)))))
     return Not(found) if modifier else found
 
 

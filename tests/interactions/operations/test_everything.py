@@ -55,6 +55,7 @@ def record(house: House, ins: str) -> str:
 def deposit(house: House, record: str, who: Person, *labels: Any, **more: Any) -> str:
     document = {
         "resourceType": "DocumentReference",
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]},
         "status": "current",
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{new_id()}"},
         "subject": {"reference": f"Patient/{record}"},

@@ -5,13 +5,13 @@ denial that is denies all the same, for it must deny at least as much as it says
 is told (`Remark`). PCF's consents are read by `policy.pcf`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.policy.facts import CONSENTS, EVERYBODY, OF_EVERYBODY
 from fhir_server.policy.people import binds
-from fhir_server.policy.relation import Relation, Resource, Who, in_force
+from fhir_server.policy.relation import Member, Relation, Resource, Team, Who, in_force, no_team
 
 CONSENT_TYPES = "https://fhir-server.example/fhir/CodeSystem/dmp-consent-type"
 PRO_ACCESS = "dmp-pro-access"  # C2
@@ -47,9 +47,12 @@ WITHIN = {
     ("dmp-cross-border", "class"): "60591-5",
 }
 UNDERSTOOD = frozenset({"type", "period", "actor", "action", "purpose", "id", "extension"})
+ACTIONS = frozenset({"access", "collect"})  # of domain.md 6.2: to read, and to deposit
+# Types that may name a CareTeam: its members, as it has them from one day to the next.
+OF_TEAMS = frozenset({PRO_ACCESS, "dmp-pro-access-collected-by", "dmp-team-opposition"})
 NAMES_NOBODY = (
-    "a denial names all whom it denies by PS_IdNat or Struct_IdNat, is of type deny, and in force "
-    "some time"
+    "a denial names all whom it denies by PS_IdNat or Struct_IdNat (a `dmp-team-opposition` also "
+    "by a CareTeam of the record), is of type deny, and in force some time"
 )
 RECEIVES = "IRCP"  # v3-ParticipationType, information recipient: who gets to see
 
@@ -60,6 +63,23 @@ class Remark:
 
     text: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How the references of a consent are read: `who` people and houses, `team` care teams."""
+
+    who: Who
+    team: Team
+
+    def whom(self, reference: Mapping[str, Any]) -> tuple[Member, ...] | None:
+        """Those whom it names, as they can be callers; None where somebody cannot be known."""
+        members = self.team(reference)
+        if members is not None:
+            return members
+        names = self.who(reference)
+        known = names and all(binds(name) for name in names)
+        return tuple(Member(name) for name in names) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +106,10 @@ def consent_type(consent: Resource) -> str:
     return next(iter(types(consent)), "")
 
 
-def read(consent: Resource, who: Who) -> Reading:
-    """A Consent as its type of ours has it; one of another type says nothing."""
+def read(consent: Resource, who: Who, team: Team = no_team) -> Reading:
+    """A Consent as its type of ours has it; one of another type says nothing. `team`: how those
+    types that may name care teams read them.
+    """
     code = consent_type(consent)
     if code not in CONSENTS:
         text = f"the consent type `{code[:100]}` is not known" if code else "this is no consent of"
@@ -95,7 +117,9 @@ def read(consent: Resource, who: Who) -> Reading:
             f"{text}{'' if code else f' a type of `{CONSENT_TYPES}`'}: it is stored without effect",
             "Consent.category",
         ),))  # fmt: skip
-    if code not in CONSENT_KINDS or consent.get("status") != "active":
+    if code not in CONSENT_KINDS:
+        return Reading((), tuple(_beside(consent, code)))
+    if consent.get("status") != "active":
         return Reading()
     kind, wanted = CONSENT_KINDS[code]
     provision = consent.get("provision", {})
@@ -104,34 +128,52 @@ def read(consent: Resource, who: Who) -> Reading:
     if provision.get("type") != wanted:
         text = f"a `{code}` is a provision of type `{wanted}`: it is stored without effect"
         return Reading((), (Remark(text, "Consent.provision.type"),))
+    naming = Naming(who, team if code in OF_TEAMS else no_team)
     if wanted == "deny":
-        return _denial(consent, kind, provision, who)
-    return _permission(consent, kind, provision, who)
+        return _denial(consent, kind, provision, naming)
+    return _permission(consent, kind, provision, naming)
+
+
+def _beside(consent: Resource, code: str) -> Iterator[Remark]:
+    """What the provision of a consent says that is told by its status alone (C1)."""
+    for name in sorted(set(consent.get("provision", {})) - {"type", "period", "id"}):
+        text = f"a `{code}` opens and denies nothing by `{name}`"
+        yield Remark(text, f"Consent.provision.{name}")
 
 
 def _permission(
-    consent: Resource, kind: str, provision: Mapping[str, Any], who: Who
+    consent: Resource, kind: str, provision: Mapping[str, Any], naming: Naming
 ) -> Reading:
     remarks, denied = [*_narrower(consent, provision)], list[Relation]()
     since, until = in_force(provision.get("period"))
     for n, nested in enumerate(provision.get("provision", ())):
-        found = exceptions(nested, (since, until), who) if _may_except(consent) else None
+        found = exceptions(nested, (since, until), naming) if _may_except(consent) else None
         if found is None:
             place = f"Consent.provision.provision[{n}]"
             remarks.append(Remark("this exception cannot be honoured: nothing is opened", place))
         denied += found or []
     if remarks or is_modified(consent):
         return Reading((), tuple(remarks))
-    found_actors = list[str]()
+    opened = list[Relation]()
     for n, actor in enumerate(provision.get("actor", ())):
-        names = who(actor.get("reference", {})) if receives(actor) else ()
-        found_actors += names
-        if not names:
-            remarks.append(_nobody(n))
-    if not found_actors and not remarks:
+        people = naming.whom(actor.get("reference", {})) if receives(actor) else None
+        opened += _relations(kind, people or (), (since, until))
+        if not people:
+            remarks.append(_nobody(n) if people is None else _no_member(n))
+    if since >= until:
+        remarks.append(Remark("this is no time: nothing is opened", "Consent.provision.period"))
+    if not provision.get("actor"):
         remarks.append(Remark("nobody is named: nothing is opened", "Consent.provision"))
-    opened = [Relation(actor, kind, since, until) for actor in found_actors]
-    return Reading((*opened, *denied), tuple(remarks))
+    return Reading((*opened, *denied), (*remarks, *_beyond(consent, provision)))
+
+
+def _relations(
+    kind: str, people: Iterable[Member], within: tuple[int, int]
+) -> Iterator[Relation]:
+    for one in people:
+        since, until = max(one.since, within[0]), min(one.until, within[1])
+        if since < until:
+            yield Relation(one.actor, kind, since, until)
 
 
 def _may_except(consent: Resource) -> bool:
@@ -140,7 +182,7 @@ def _may_except(consent: Resource) -> bool:
 
 
 def exceptions(
-    nested: Mapping[str, Any], within: tuple[int, int], who: Who
+    nested: Mapping[str, Any], within: tuple[int, int], naming: Naming
 ) -> list[Relation] | None:
     """Who is left out of a permission for treatment by a nested provision, which denies some of
     those it names; None where the rules cannot say it.
@@ -150,11 +192,11 @@ def exceptions(
     if not has_purpose(nested, TREATMENT) or not has_access(nested) or not nested.get("actor"):
         return None
     since, until = in_force(nested.get("period"))
-    named = [who(actor.get("reference", {})) for actor in nested["actor"]]
-    if not all(names and all(binds(name) for name in names) for names in named):
+    named = [naming.whom(actor.get("reference", {})) for actor in nested["actor"]]
+    if None in named:
         return None
     times = max(since, within[0]), min(until, within[1])
-    return [Relation(actor, "opposed", *times) for names in named for actor in names]
+    return [one for people in named for one in _relations("opposed", people or (), times)]
 
 
 def _narrower(consent: Resource, provision: Mapping[str, Any]) -> Iterator[Remark]:
@@ -178,7 +220,21 @@ def _is_within(consent: Resource, name: str) -> bool:
     return only is not None and all(coding.get("code") == only for coding in said)
 
 
-def _denial(consent: Resource, kind: str, provision: Mapping[str, Any], who: Who) -> Reading:
+def _beyond(consent: Resource, provision: Mapping[str, Any]) -> Iterator[Remark]:
+    """What is said beside what is honoured, and has no effect."""
+    code = consent_type(consent)
+    purposes = {c.get("code") for c in provision.get("purpose", ())}
+    for purpose in sorted(map(str, purposes - PURPOSES.get(code, TREATMENT))):
+        text = f"a `{code}` says nothing of the purpose `{purpose[:100]}`"
+        yield Remark(text, "Consent.provision.purpose")
+    for action in sorted(map(str, _actions(provision) - ACTIONS)):
+        text = f"no rule knows the action `{action[:100]}`"
+        yield Remark(text, "Consent.provision.action")
+
+
+def _denial(
+    consent: Resource, kind: str, provision: Mapping[str, Any], naming: Naming
+) -> Reading:
     code, remarks = consent_type(consent), list[Remark]()
     for name in sorted(set(provision) - UNDERSTOOD):
         text = f"a `{code}` is not narrowed by `{name}`: it denies all the same"
@@ -186,23 +242,38 @@ def _denial(consent: Resource, kind: str, provision: Mapping[str, Any], who: Who
     if not has_purpose(provision, PURPOSES.get(code, TREATMENT)):
         text = f"a `{code}` is not limited to such a purpose: it denies all the same"
         remarks.append(Remark(text, "Consent.provision.purpose"))
-    since, until = in_force(provision.get("period"))
-    people = [who(one.get("reference", {})) for one in provision.get("actor", ())]
+    else:
+        remarks += _beyond(consent, provision)
+    times = in_force(provision.get("period"))
+    actors = provision.get("actor", ())
+    people = [naming.whom(one.get("reference", {})) for one in actors]
+    for n, actor in enumerate(actors):
+        remarks += [] if receives(actor) else [_whatever_role(n)]
+        remarks += [] if people[n] or people[n] is None else [_no_member(n)]
     # Opposed to everybody, unless somebody is named. One that names whom nobody knows is refused;
     # what lies in the store from before denies as much as it can.
-    known = all(names and all(binds(name) for name in names) for names in people)
-    whom = [actor for names in people for actor in names] if known else []
-    if not whom and kind in OF_EVERYBODY:
-        whom = [EVERYBODY]
-    bound = known and whom and since < until
+    known = None not in people
+    whom = [one for found in people for one in found or ()]
+    if kind in OF_EVERYBODY and (not people or not known):
+        whom = [Member(EVERYBODY)]
+    bound = known and (people or whom) and times[0] < times[1]
     refused = None if bound else Remark(NAMES_NOBODY, "Consent.provision.actor")
-    found = tuple(Relation(actor, kind, since, until) for actor in whom)
-    return Reading(found, tuple(remarks), refused)
+    return Reading(tuple(_relations(kind, whom, times)), tuple(remarks), refused)
 
 
 def _nobody(n: int) -> Remark:
     text = "names nobody known by PS_IdNat, Struct_IdNat or INS as `IRCP`: without effect"
     return Remark(f"this actor {text}", f"Consent.provision.actor[{n}]")
+
+
+def _no_member(n: int) -> Remark:
+    text = "this CareTeam has no member: it concerns nobody until it has"
+    return Remark(text, f"Consent.provision.actor[{n}]")
+
+
+def _whatever_role(n: int) -> Remark:
+    text = "whoever is named is denied, whatever the role: `IRCP` says so"
+    return Remark(text, f"Consent.provision.actor[{n}].role")
 
 
 def receives(actor: Mapping[str, Any]) -> bool:
@@ -237,10 +308,13 @@ def is_modified(value: Any) -> bool:
 
 def has_access(provision: Mapping[str, Any]) -> bool:
     """Whether a provision is about access, among others."""
-    codes = {
-        c.get("code") for action in provision.get("action", ()) for c in action.get("coding", ())
-    }
+    codes = _actions(provision)
     return not codes or "access" in codes
+
+
+def _actions(provision: Mapping[str, Any]) -> set[Any]:
+    actions = provision.get("action", ())
+    return {coding.get("code") for action in actions for coding in action.get("coding", ())}
 
 
 def has_purpose(provision: Mapping[str, Any], honoured: frozenset[str]) -> bool:

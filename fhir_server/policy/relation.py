@@ -10,6 +10,24 @@ Resource = Mapping[str, Any]
 # A Reference element to the identifiers `system|value` of whom it names.
 Who = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of those whom a reference names (`system|value`), from `since` until `until` (ms)."""
+
+    actor: str
+    since: int = EARLIEST
+    until: int = LATEST
+
+
+# A Reference element to the members of the CareTeam it names; None when it names none.
+Team = Callable[[Mapping[str, Any]], tuple[Member, ...] | None]
+
+
+def no_team(reference: Mapping[str, Any]) -> None:
+    """Of what names nobody by a CareTeam."""
+
+
 # In force at no time: an impossible period, which is refused at the door.
 AT_NO_TIME = (LATEST, EARLIEST)
 

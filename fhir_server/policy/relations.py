@@ -10,7 +10,7 @@ from typing import Iterator
 from fhir_server.policy import consents, pcf
 from fhir_server.policy.consents import Reading, is_modified
 from fhir_server.policy.people import holders
-from fhir_server.policy.relation import Relation, Resource, Who, in_force
+from fhir_server.policy.relation import Member, Relation, Resource, Team, Who, in_force, no_team
 
 OWN_BASE = "https://fhir-server.example/fhir/"
 DMP_BASE = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/"
@@ -32,31 +32,35 @@ RELATIVES = {
 }
 
 
-def relations_of(resource: Resource, who: Who) -> Iterator[Relation]:
-    """What `resource` says of people and its record; nothing for types that say nothing."""
+def relations_of(resource: Resource, who: Who, team: Team = no_team) -> Iterator[Relation]:
+    """What `resource` says of people and its record; nothing for types that say nothing. `team`:
+    how a consent's references to care teams are read.
+    """
     match resource["resourceType"]:
         case "Patient":
             yield from (Relation(ins, "holder") for ins in holders(resource))
             for doctor in resource.get("generalPractitioner", ()):
                 yield from (Relation(actor, "attending") for actor in who(doctor))
         case "CareTeam":
-            yield from _team(resource, who)
+            for one in members(resource, who):
+                yield Relation(one.actor, "care_team", one.since, one.until)
         case "Consent":
-            yield from reading(resource, who).relations
+            yield from reading(resource, who, team).relations
         case "RelatedPerson":
             yield from _relative(resource)
         case _:
             return
 
 
-def _team(team: Resource, who: Who) -> Iterator[Relation]:
+def members(team: Resource, who: Who) -> Iterator[Member]:
+    """Those who are of a CareTeam, each for as long as he and it are."""
     if team.get("status", "active") != "active" or is_modified(team):
         return
     since, until = in_force(team.get("period"))
     for participant in team.get("participant", ()):
         begins, ends = in_force(participant.get("period"))
         for actor in who(participant.get("member", {})):
-            yield Relation(actor, "care_team", max(since, begins), min(until, ends))
+            yield Member(actor, max(since, begins), min(until, ends))
 
 
 def _relative(person: Resource) -> Iterator[Relation]:
@@ -76,9 +80,9 @@ def _relative(person: Resource) -> Iterator[Relation]:
             yield Relation(ins, kind, since, until)
 
 
-def reading(consent: Resource, who: Who) -> Reading:
+def reading(consent: Resource, who: Who, team: Team = no_team) -> Reading:
     """What the rules make of a Consent: as its type of ours has it, or as PCF does."""
-    return pcf.read(consent, who) if pcf.is_pcf(consent) else consents.read(consent, who)
+    return pcf.read(consent, who) if pcf.is_pcf(consent) else consents.read(consent, who, team)
 
 
 def record_state(patient: Resource) -> str:

@@ -2,34 +2,51 @@
 honoured, and what is said in them in vain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fhir_server.fhir.outcome import Forbidden, Issue, Unprocessable
 from fhir_server.policy import life, pcf
-from fhir_server.policy.consents import Reading, named
+from fhir_server.policy.consents import Reading, Remark, named
 from fhir_server.policy.relations import reading
 from fhir_server.storage.content import content_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import who
 from fhir_server.storage.repository import Repository
+from fhir_server.storage.teams import team
 from fhir_server.storage.write import Facts
 
 
 class Consenting(Repository):
     """A repository that can check a consent."""
 
-    def _read_consent(self, consent: Mapping[str, Any]) -> Reading:
-        return reading(consent, who(self.session, consent, base=self.house.base))
+    def _read_consent(self, consent: Mapping[str, Any], record: int) -> Reading:
+        return reading(
+            consent,
+            who(self.session, consent, base=self.house.base),
+            team(self.session, consent, record, base=self.house.base),
+        )
 
-    def _remarks(self, resource: Mapping[str, Any]) -> tuple[Issue, ...]:
+    def _remarks(self, resource: Mapping[str, Any], record: int) -> tuple[Issue, ...]:
         """What a consent says in vain, or does beyond what it says, for whoever writes it."""
         if resource["resourceType"] != "Consent" or self.house.rules is None:
             return ()
+        found = self._read_consent(resource, record)
+        remarks = [*found.remarks, *self._in_vain(found, record)]
         return tuple(
             Issue("business-rule", remark.text, remark.path, severity="warning")
-            for remark in self._read_consent(resource).remarks
+            for remark in remarks
         )
+
+    def _in_vain(self, found: Reading, record: int) -> Iterator[Remark]:
+        """What has no effect as things stand in the record now."""
+        said = found.relations
+        if said and all(relation.until <= self.moment.now for relation in said):
+            yield Remark("the period has ended: it has no effect", "Consent.provision.period")
+        opposed = [relation.actor for relation in said if relation.kind == "opposed"]
+        if any(self.is_attending(record, actor) for actor in opposed):
+            text = "an opposition has no effect on the attending doctor"
+            yield Remark(text, "Consent.provision.actor")
 
     def _names_the_caller_alone(self, consent: Mapping[str, Any]) -> bool:
         """Whether all whom a consent names, in its exceptions too, are the caller or his house."""
@@ -57,7 +74,7 @@ class Consenting(Repository):
         """
         if life.objects(consent) and self.subject.actor != "operator":
             self._check_announced(record)
-        found = self._read_consent(consent)
+        found = self._read_consent(consent, record)
         if found.refused:
             raise Unprocessable(
                 found.refused.text, code="business-rule", expression=found.refused.path

@@ -23,6 +23,8 @@ from fhir_server.storage.membership import Membership
 from fhir_server.storage.notices import tell
 from fhir_server.storage.place import PEOPLE, who
 from fhir_server.storage.read import raw_version, referring
+from fhir_server.storage.teams import TYPE as TEAM
+from fhir_server.storage.teams import of_record, team
 from fhir_server.storage.write import New
 
 # What its holder is told when the state of his record changes from one to the other.
@@ -40,9 +42,7 @@ class Following(Checking, Membership):
         """Relations, state and facts that this content says, in the same transaction."""
         self._derive_parameter(new, resource)
         if new.type_ in TELLING:
-            self.standings.clear()
-            found = relations_of(resource, who(self.session, resource, base=self.house.base))
-            write.set_relations(self.session, f"{new.type_}/{new.id_}", new.record, found)
+            self._relate((new.type_, new.id_), new.record, resource)
         if new.type_ == "Patient":
             self._move(resource, new)
         elif new.record > SHARED:
@@ -97,6 +97,27 @@ class Following(Checking, Membership):
         self.owners |= found
         write.add_owners(self.session, new.record, [relation for _, relation in found])
 
+    def _relate(
+        self, address: tuple[str, str], record: int, resource: Mapping[str, Any]
+    ) -> None:
+        """What a resource says of people, in place of what it said before; with a team the consents
+        that may name it are read again.
+        """
+        self.standings.clear()
+        if address[0] in (TEAM, "Consent"):
+            self.lock(f"teams of {record}")  # each sees what the other has written
+        people = who(self.session, resource, base=self.house.base)
+        teams = team(self.session, resource, record, base=self.house.base)
+        found = relations_of(resource, people, teams)
+        write.set_relations(self.session, "/".join(address), record, found)
+        if address[0] == TEAM:
+            self._read_consents_again(record)
+
+    def _read_consents_again(self, record: int) -> None:
+        self.standings.clear()
+        for id_, consent in of_record(self.session, record, "Consent"):
+            self._relate(("Consent", id_), record, consent)
+
     def _derive_again(self, type_: str, id_: str) -> None:
         """Rights go by identifiers: when those of a person or house change, so do the relations
         that name it.
@@ -109,9 +130,7 @@ class Following(Checking, Membership):
             {"type": type_, "id": id_},
         )
         for source_type, source_id, record, body in {(r[0], r[1], r[2], bytes(r[3])) for r in rows}:
-            resource = content_of(body)
-            found = relations_of(resource, who(self.session, resource, base=self.house.base))
-            write.set_relations(self.session, f"{source_type}/{source_id}", record, found)
+            self._relate((source_type, source_id), record, content_of(body))
 
     # The life of a record.
 

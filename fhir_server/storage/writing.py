@@ -29,6 +29,7 @@ from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import with_literal_subject
 from fhir_server.storage.read import past_version, raw_version
 from fhir_server.storage.replacements import Replacing
+from fhir_server.storage.teams import TYPE as TEAM
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
 
@@ -100,8 +101,9 @@ class Writing(Replacing):
         if type_ == "Consent" and life.agrees(resource) and standing.state == "before":
             self._open_agreed(standing)
         return Written(
-            version_of(pk, new), standing.record, rules, True, new.facts, self._remarks(resource)
-        )
+            version_of(pk, new), standing.record, rules, True, new.facts,
+            self._remarks(resource, standing.record),
+        )  # fmt: skip
 
     def update(self, current: Version, draft: Draft, *, method: str = "PUT") -> Written:
         """Put `draft` in place of `current`, which the caller has been found to see.
@@ -147,7 +149,8 @@ class Writing(Replacing):
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
-        return Written(version_of(current.pk, new), record, rules, remarks=self._remarks(resource))
+        remarks = self._remarks(resource, record)
+        return Written(version_of(current.pk, new), record, rules, remarks=remarks)
 
     def may(self, act: Act, current: Version) -> bool:
         """Whether the caller may do this to what lies there."""
@@ -288,6 +291,8 @@ class Writing(Replacing):
         write.replace(self.session, current.pk, new, NO_INDEX, base=self.house.base)
         self._derive_parameter(new, {})
         write.set_relations(self.session, current.address, current.record, ())
+        if current.type_ == TEAM:
+            self._read_consents_again(current.record)
         set_due(self.session, current.address, current.record, ())
         for type_, id_ in byte_addresses(content_of(current.body), self.house.base):
             with self.asking("identifier"):  # one's own bytes, without a right to read

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.dates import instant
-from tests.house import ANNE, NINA, OTTO, PAUL, STRUCTURE, Answer, House, Person
-from tests.law.test_declaring import C2, C2B, C3, THE_HOLDERS, declare
+from tests.house import ANNE, CNAM, NINA, OTTO, PAUL, STRUCTURE, Answer, House, Person
+from tests.law.test_declaring import C2, C2B, C3, THE_HOLDERS
 from tests.people import consent, logical, stored
 from tests.policy.record import Record
 
@@ -137,6 +137,7 @@ def test_a_consent_without_a_type_of_ours_is_too(record: Record) -> None:
     assert record.find(OTTO).status == 403
 
 
+IRCP = {"coding": [{"code": "IRCP"}]}
 # The consent, where the warning is.
 VAIN: dict[str, tuple[dict[str, Any], str]] = {
     "data": ({"data": [{"meaning": "instance", "reference": {"display": "x"}}]}, "data"),
@@ -146,7 +147,13 @@ VAIN: dict[str, tuple[dict[str, Any], str]] = {
     "action": ({"action": [{"coding": [{"code": "collect"}]}]}, "action"),
     "purpose": ({"purpose": [{"code": "HRESCH"}]}, "purpose"),
     "type": ({"type": "deny"}, "type"),
+    "at no time": ({"period": {"start": "2027-01-02", "end": "2027-01-01"}}, "period"),
+    "that has ended": ({"period": {"end": "2026-11-01"}}, "period"),
     "nobody": ({"actor": []}, ""),
+    "of no caller": (
+        {"actor": [{"role": IRCP, "reference": {"identifier": {"system": "urn:x", "value": "1"}}}]},
+        "actor[0]",
+    ),
     "another role": (
         {"actor": [{"role": {"coding": [{"code": "CST"}]}, "reference": logical(OTTO)}]},
         "actor[0]",
@@ -158,6 +165,35 @@ VAIN: dict[str, tuple[dict[str, Any], str]] = {
     "exception of nobody": ({"provision": [{"type": "deny"}]}, "provision[0]"),
     "exception that permits": ({"provision": [{"type": "permit"}]}, "provision[0]"),
 }
+
+
+# What is said beside what is honoured.
+BESIDE: dict[str, tuple[str, dict[str, Any], str]] = {
+    "another purpose": (C2, {"purpose": [{"code": "TREAT"}, {"code": "HRESCH"}]}, "purpose"),
+    "another action": (
+        C2, {"action": [{"coding": [{"code": "access"}, {"code": "disclose"}]}]}, "action"
+    ),
+    "a denied treatment": (
+        "dmp-emergency-opposition", {"purpose": [{"code": "BTG"}, {"code": "TREAT"}]}, "purpose"
+    ),
+    "another role": (
+        C3, {"actor": [{"role": {"coding": [{"code": "CST"}]}, "reference": logical(OTTO)}]},
+        "actor[0].role",
+    ),
+    "no time left": (C3, {"period": {"end": "2026-11-01"}}, "period"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_said_beside_it_is_told(record: Record, name: str) -> None:
+    code, more, place = BESIDE[name]
+    answer = record.consent(record.holder, code, OTTO, **more)
+    assert f'299 - "Consent.provision.{place}: ' in warning(answer)
+    assert (record.find(OTTO).status == 200) == (code == C2)
+
+
+def test_what_c1_says_of_anybody_is_in_vain(record: Record) -> None:
+    assert "`actor`" in warning(record.consent(CNAM, "dmp-existence", OTTO))
 
 
 def permission(record: Record, more: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +242,7 @@ def test_a_denial_names_all_whom_it_denies(record: Record, code: str) -> None:
 
 def test_what_is_honoured_warns_of_nothing(record: Record) -> None:
     for code in THE_HOLDERS[:-1]:
-        assert warning(declare(record, record.holder, code, OTTO)) == ""
+        assert warning(record.consent(record.holder, code, OTTO)) == ""
 
 
 def test_who_prefers_an_outcome_has_the_warning_in_it(record: Record) -> None:

@@ -1,5 +1,4 @@
-"""One document is the current one of those that replace each other: R071, R072, R191; domain.md 5.3.
-"""
+"""One document is the current one of those that replace each other: R071, R072; domain.md 5.3."""
 
 from typing import Any
 

@@ -10,6 +10,7 @@ from fhir_server.policy.relations import relations_of
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.content import content_of
 from fhir_server.storage.place import who
+from fhir_server.storage.teams import team
 
 RELATION = (
     "INSERT INTO relation (record, actor, kind, bit, since, until, source)"
@@ -38,9 +39,10 @@ def resources(type_: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
 def relate(source: str, record: int, resource: dict[str, Any]) -> None:
     """Put what `resource` says of people in place of what was read from it before."""
     do("DELETE FROM relation WHERE source = :source", source=source)
-    # It only reads.
-    people = who(Lying(), resource, base="")  # type: ignore[arg-type]
-    for said in relations_of(resource, people):
+    lying: Any = Lying()  # it only reads
+    people = who(lying, resource, base="")
+    teams = team(lying, resource, record, base="")
+    for said in relations_of(resource, people, teams):
         do(
             RELATION, record=record, actor=said.actor, kind=said.kind, bit=BITS[said.kind],
             since=said.since, until=said.until, source=source,

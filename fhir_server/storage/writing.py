@@ -132,11 +132,9 @@ class Writing(Replacing):
             resource = draft.resource
         index = self._index(resource)
         self._check_place(resource, index, standing)
-        record = (
-            standing.record
-            if self.house.rules
-            else self._standing_for(resource, draft.type_, index).record
-        )
+        record = standing.record
+        if not self.house.rules:
+            record = self._standing_for(resource, draft.type_, index).record
         new = self._new(
             draft,
             current.id_,

@@ -8,7 +8,7 @@ from typing import Any
 
 from fhir_server.auth.scopes import require
 from fhir_server.fhir.bundle import Entry
-from fhir_server.fhir.dates import interval, milliseconds
+from fhir_server.fhir.dates import NANOSECONDS, interval
 from fhir_server.fhir.headers import prefer
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.json_format import read as read_json
@@ -25,6 +25,7 @@ from fhir_server.search.terms import check_text, page_count, refuse_modifier, re
 from fhir_server.storage.history import Wanted
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Writing
+from profiles.dates import is_instant, nanoseconds
 
 STATUS = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
 NEWEST_FIRST = "-_lastUpdated"
@@ -91,7 +92,7 @@ def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str,
     try:
         match name:
             case "_since":
-                return {"since": milliseconds(text)}
+                return {"since": _since(text)}
             case "_at":
                 return {"at": interval(text)}
             case "_count":
@@ -105,6 +106,13 @@ def _read(name: str, value: str, stored: Writing, context: Context) -> dict[str,
     except ValueError:
         refuse_value(name, value)
     return None
+
+
+def _since(text: str) -> int:
+    """The first millisecond that is not before an instant, however fine; ValueError names it."""
+    if not is_instant(text):
+        raise ValueError(f"`{text[:100]}` is no instant")
+    return -(-nanoseconds(text)[0] // NANOSECONDS)
 
 
 def _listed(stored: Writing, id_: str, context: Context) -> tuple[tuple[str, str, int], ...]:

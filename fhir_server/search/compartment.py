@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/compartmentdefinition.html
 from collections.abc import Sequence
 
 from fhir_server.search.keys import key
+from fhir_server.search.moments import of_milliseconds
 from fhir_server.search.parameters import Parameter, parameters
 from fhir_server.search.query import (
     EVERYTHING,
@@ -69,6 +70,6 @@ def _cared(type_: str, low: int, high: int) -> Criterion:
     chain: Criterion = EVERYTHING
     for code in reversed(CARE_DATES):
         if code in offered and offered[code].type == "date":
-            within = DateIs(offered[code].number, "ap", low, high)
+            within = DateIs(offered[code].number, "ap", *of_milliseconds(low, high))
             chain = AnyOf((within, AllOf((Not(HasKey((offered[code].present,))), chain))))
     return chain

@@ -28,7 +28,7 @@ from fhir_server.search.query import (
 from fhir_server.search.terms import Asked, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types import ASK
 from fhir_server.search.types.composite import has_value
-from fhir_server.search.types.date import asked_interval
+from fhir_server.search.types.date import asked_updated
 from fhir_server.search.types.reference import leads_to
 from fhir_server.search.words import has_narrative, words_in
 from fhir_server.search.words import asked as asked_words
@@ -105,7 +105,7 @@ class Criteria:
             return Not(ids) if modifier else ids
         if modifier:
             refuse_modifier(code, modifier)
-        return any_of(UpdatedIs(*asked_interval(code, value, self.asked)) for value in values)
+        return any_of(UpdatedIs(*asked_updated(code, value, self.asked)) for value in values)
 
     def members(self, type_: str, modifier: str, value: str) -> Criterion:
         """`_list`: what one of these stored Lists has an entry for, whatever its flag.

@@ -24,8 +24,7 @@ class Index:
     three letters in a row of strings; see `search.keys`.
     `strings`: parameter, normalised text, and whether it is the whole value: else it is a part of
     a name, or the value with spaces for punctuation.
-    `dates`: parameter, low, high: half-open, ms since 1970 UTC, `dates.EARLIEST` and `LATEST` for
-    an open end.
+    `dates`: parameter, low, high: half-open, as in `moments`, `FIRST` and `LAST` for an open end.
     `numbers`: parameter, low, high: half-open (a plain number ends at the next float, so that
     `query.holds` reads both); a quantity is there once under its parameter and once under the
     number of each spelling of its unit.

@@ -34,7 +34,7 @@ from fhir_server.search.query import (
 from fhir_server.search.terms import as_one, refuse_modifier, refuse_value
 from fhir_server.search.types import ASK
 from fhir_server.search.types.composite import has_value
-from fhir_server.search.types.date import asked_interval
+from fhir_server.search.types.date import asked_interval, asked_updated
 from fhir_server.search.types.string import spellings
 
 _COMPARED = ("eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb")  # also prefixes of values
@@ -190,10 +190,10 @@ def _updated(criteria: Criteria, test: Comparison) -> Criterion:
     if operation not in _TAKES["date"]:
         _refuse_operation(code, "date", test)
     bare = _bare(code, test.value)
-    prefix, low, high = asked_interval(code, bare, criteria.asked)
     if operation == "po":
-        return UpdatedIs("ap", low, high)
-    return UpdatedIs(*asked_interval(code, operation + bare, criteria.asked))
+        _, *within = asked_updated(code, f"sa{bare}", criteria.asked)  # the whole interval
+        return UpdatedIs("ap", *within)
+    return UpdatedIs(*asked_updated(code, operation + bare, criteria.asked))
 
 
 _COLUMNS: Mapping[str, Callable[[Criteria, Comparison], Criterion]] = {

@@ -38,7 +38,7 @@ class StringIs:
 
 @dataclass(frozen=True, slots=True)
 class DateIs:
-    """One of its dates of this parameter `holds` to [low, high), in ms since 1970 UTC."""
+    """One of its dates of this parameter `holds` to [low, high), both as in `moments`."""
 
     parameter: int
     prefix: Prefix

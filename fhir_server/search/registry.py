@@ -23,8 +23,8 @@ Parameters = Mapping[str, Mapping[str, Parameter]]  # by type and code
 # How the values of each type of parameter become rows. A number counts up with each change of that,
 # so that old indexes are known for what they are.
 READING = {
-    "token": 1, "date": 1, "string": 2, "reference": 3, "uri": 3, "number": 1, "quantity": 2,
-    "composite": 3, "special": 1,
+    "token": 1, "date": 2, "string": 2, "reference": 3, "uri": 3, "number": 1, "quantity": 2,
+    "composite": 4, "special": 1,
 }  # fmt: skip
 # What an index has beside the rows of parameters: words, letters and contained resources, as
 # `keys.number` calls them; their names here count up too. Without the one spelling of identifiers

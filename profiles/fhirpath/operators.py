@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from profiles.dates import is_instant, nanoseconds
 from profiles.definitions import r4
 from profiles.fhirpath import parse as tree
 from profiles.fhirpath.place import Item, Place, is_kind
+
+
+TIMES = ("date", "dateTime", "instant")
 
 
 def plain(item: Item) -> Any:
@@ -119,10 +123,36 @@ def _equal(left: list[Item], right: list[Item]) -> bool | None:
         return None
     if any(isinstance(plain(item), (dict, list)) for item in (*left, *right)):
         raise ValueError("`=` compares primitive values here")
-    pairs = [(plain(a), plain(b)) for a, b in zip(left, right, strict=False)]
-    return len(left) == len(right) and all(
-        isinstance(a, bool) == isinstance(b, bool) and bool(a == b) for a, b in pairs
-    )
+    if len(left) != len(right):
+        return False
+    found = [_same(a, b) for a, b in zip(left, right, strict=True)]
+    return False if False in found else None if None in found else True
+
+
+def _same(one: Item, other: Item) -> bool | None:
+    if _is_time(one) or _is_time(other):
+        return same_time(plain(one), plain(other))
+    a, b = plain(one), plain(other)
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
+
+
+def _is_time(item: Item) -> bool:
+    return isinstance(item, Place) and item.type_ in TIMES
+
+
+def same_time(one: Any, other: Any) -> bool | None:
+    """Whether two dates are the same, two instants whatever their time zones; None where one is
+    less precise, and may be the other. http://hl7.org/fhirpath/N1/#equals
+    """
+    if one == other:
+        return True
+    try:
+        (low, high), (start, end) = nanoseconds(one), nanoseconds(other)
+    except (TypeError, ValueError):
+        return False
+    if is_instant(one) and is_instant(other):
+        return low == start
+    return (low, high) == (start, end) or (None if low < end and start < high else False)
 
 
 def _logical(operator: str, left: bool | None, right: bool | None) -> list[Item]:
@@ -138,10 +168,22 @@ def _logical(operator: str, left: bool | None, right: bool | None) -> list[Item]
 
 
 def _compared(operator: str, left: list[Item], right: list[Item]) -> list[Item]:
+    one: int | Decimal
+    other: int | Decimal
     if not left or not right:
         return []
-    one, other = _number(left), _number(right)
+    if any(_is_time(item) for item in (*left, *right)):
+        one, other = _instant(left), _instant(right)
+    else:
+        one, other = _number(left), _number(right)
     return [{"<": one < other, ">": one > other, "<=": one <= other, ">=": one >= other}[operator]]
+
+
+def _instant(found: list[Item]) -> int:
+    value = plain(found[0]) if len(found) == 1 else None
+    if not isinstance(value, str):
+        raise ValueError("a date is compared with a date")
+    return nanoseconds(value)[0]
 
 
 def _number(found: list[Item]) -> int | Decimal:

@@ -28,7 +28,9 @@ FIRST, LAST = milliseconds("0001-01-01T00:00:00Z"), milliseconds("9999-12-31T23:
         ("2026-11-01T00:00:00.5Z", NOVEMBER + 500, 100),
         ("2026-11-01T00:00:00.123Z", NOVEMBER + 123, 1),
         ("2026-11-01T00:00:00.123456Z", NOVEMBER + 123, 1),
-        ("2026-10-31T23:59:60Z", NOVEMBER, 1000),
+        ("2026-10-31T23:59:60Z", NOVEMBER - 1, 1),
+        ("2026-10-31T23:59:60.5Z", NOVEMBER - 1, 1),
+        ("2026-11-01T01:59:60+02:00", NOVEMBER - 1, 1),
     ],
 )
 def test_a_text_covers_all_it_leaves_open(text: str, low: int, width: int) -> None:

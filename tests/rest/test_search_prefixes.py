@@ -71,7 +71,7 @@ def test_Q10_a_quantity_has_each_prefix_in_any_unit_of_its_kind(plain: House) ->
     ]])  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["mg", "5.4|mg", "5.4|a|b|c", "5.4||", "|a|mg", "gt||mg"])
+@pytest.mark.parametrize("value", ["mg", "5.4|mg", "5.4|a|b|c", "5.4|", "|a|mg", "gt||mg"])
 def test_Q10_what_is_no_quantity_is_refused(plain: House, value: str) -> None:
     refused(plain, f"Observation?value-quantity={value}", "value")
 

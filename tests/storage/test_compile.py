@@ -69,7 +69,7 @@ class Stored:
             if version == 1:
                 pk = write.insert(session, new, index, base=BASE)
             else:
-                assert write.replace(session, pk, new, index, base=BASE)
+                write.replace(session, pk, new, index, base=BASE)
             self.found[address] = (index, id_, updated)
         if steps[-1] == "D":
             del self.found[address]

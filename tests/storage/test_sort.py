@@ -14,6 +14,7 @@ from fhir_server.search.match import Found
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query, Sort
 from fhir_server.storage.find import find
+from fhir_server.storage.indexed import KEY
 from fhir_server.storage.rows import Rows
 from tests.storage.test_compile import SCOPE, Stored
 from tests.storage.values import BASE, NOW, SEED
@@ -46,7 +47,8 @@ def _values(sort: Sort, index: Index) -> Iterator[Any]:
         case "date":
             yield from (row[1 + sort.descending] for row in index.dates if row[0] == sort.parameter)
         case "string":
-            yield from (text for of, text, whole in index.strings if whole and of == sort.parameter)
+            rows = (row[1] for row in index.strings if row[2] and row[0] == sort.parameter)
+            yield from (text[:KEY] for text in rows)  # README, Limits: what is sorted by is cut
         case "number":
             yield from (row[1] for row in index.numbers if row[0] == sort.parameter)
         case "token":

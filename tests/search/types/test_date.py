@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from fhir_server.fhir.dates import EARLIEST, LATEST, interval
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.extract import extract
+from fhir_server.search.moments import FIRST, LAST
+from profiles.dates import nanoseconds
 from tests.search.asking import BASE, finds, finds_value, query
 
 
@@ -111,16 +112,16 @@ def test_a_modifier_is_refused() -> None:
 @pytest.mark.parametrize(
     ("scheduled", "expected"),
     [
-        ({"scheduledPeriod": {"start": "2013"}}, (interval("2013")[0], LATEST)),
-        ({"scheduledPeriod": {"end": "2013"}}, (EARLIEST, interval("2013")[1])),
-        ({"scheduledString": "2013"}, interval("2013")),
+        ({"scheduledPeriod": {"start": "2013"}}, (nanoseconds("2013")[0], LAST)),
+        ({"scheduledPeriod": {"end": "2013"}}, (FIRST, nanoseconds("2013")[1])),
+        ({"scheduledString": "2013"}, nanoseconds("2013")),
         (
             {"scheduledTiming": {"event": ["2013-05", None, "2013-02"]}},
-            (interval("2013-02")[0], interval("2013-05")[1]),
+            (nanoseconds("2013-02")[0], nanoseconds("2013-05")[1]),
         ),
         (
             {"scheduledTiming": {"repeat": {"boundsPeriod": {"end": "2013"}}}},
-            (EARLIEST, interval("2013")[1]),
+            (FIRST, nanoseconds("2013")[1]),
         ),
         ({"scheduledTiming": {"repeat": {"frequency": 1}}}, None),
         ({"scheduledPeriod": {"start": "2014", "end": "2013"}}, None),

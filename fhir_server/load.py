@@ -24,10 +24,12 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, XML
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, FhirError, Issue, Unprocessable
+from fhir_server.fhir.recognition import CLINICAL_DOCUMENT
 from fhir_server.interactions import documents, transaction
 from fhir_server.interactions.body import check
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.entries import Planned
+from fhir_server.interactions.inside import header_ins, header_of, recognised
 from fhir_server.interactions.perform import SINGLE
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.write import create_one
@@ -44,10 +46,9 @@ from fhir_server.storage.engine import StorageBusy
 from fhir_server.storage.opened import Moment
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Draft, Writing, Written
-from mappings.cda.datatypes import V3
 from mappings.cda.documentreference import documentreference
-from mappings.cda.header import CdaError, Header
-from mappings.cda.header import read as read_cda
+from mappings.cda.header import Header
+from mappings.xml_text import XmlError, root_of, starts_like_xml
 
 log = logging.getLogger("fhir_server")
 
@@ -161,23 +162,6 @@ def reason(refusal: FhirError) -> str:
     return "; ".join([*parts[:3], *more])
 
 
-def root_of(data: bytes) -> tuple[str, str]:
-    """Namespace and name of the root element; BadRequest where there is none to read."""
-    parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True)
-    try:
-        for begin in range(0, len(data), 65_536):
-            parser.feed(data[begin : begin + 65_536])
-            for _, element in parser.read_events():
-                tag = str(element.tag)  # type: ignore[union-attr]  # a start has an element
-                namespace, _, name = tag.removeprefix("{").rpartition("}")
-                return namespace, name
-    except etree.XMLSyntaxError as problem:
-        is_xml = data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-        text = f"not well-formed XML: {problem.msg}" if is_xml else "neither JSON nor XML"
-        raise BadRequest(text) from problem
-    raise BadRequest("neither JSON nor XML")
-
-
 def looks_like_lines(data: bytes) -> bool:
     """Whether each of several lines is a JSON object of its own."""
     lines = [line.strip() for line in data.splitlines() if line.strip()]
@@ -239,8 +223,14 @@ class Desk:
             raise Unprocessable("XDM zips are not loaded yet")
         if is_lines or data.lstrip()[:1] in (b"{", b"["):
             return self._json(data, is_lines=is_lines or looks_like_lines(data))
-        namespace, name = root_of(data)
-        if (namespace, name) == (V3, "ClinicalDocument"):
+        if not starts_like_xml(data):
+            raise BadRequest("neither JSON nor XML")
+        try:
+            root = etree.QName(root_of(data))
+        except XmlError as problem:
+            raise BadRequest(problem.reason) from problem
+        namespace, name = root.namespace, root.localname
+        if name == CLINICAL_DOCUMENT:
             return self._cda(data)
         if namespace == FHIR_XML:
             return self._fhir(xml_format.read(data, max_depth=self._depth), data, XML)
@@ -318,10 +308,9 @@ class Desk:
 
     def _cda(self, data: bytes) -> Refusals:
         """Publish as ITI-105 does; the record of the patient is opened when there is none."""
-        try:
-            header = read_cda(data)
-        except CdaError as problem:
-            raise Unprocessable(f"the CDA document cannot be taken: {problem}") from problem
+        header = header_of(recognised(data, "", self.context), self.context)
+        if header is None or header.patient.ins is None:
+            raise Unprocessable("the CDA document cannot be taken: the patient has no INS")
         document = documentreference(header, data=data, patient="", url=None)
         document["subject"] = {"reference": f"Patient/{self._patient(header, document)}"}
         attachment = document["content"][0]["attachment"]
@@ -335,7 +324,7 @@ class Desk:
 
     def _patient(self, header: Header, document: Resource) -> str:
         """The id of the Patient with the header's INS, made of its recordTarget if need be."""
-        ins = documents.header_ins(header)
+        ins = header_ins(header)
         self.stored.lock(f"INS {ins}")
         standing = self.stored.standing(Named(identifiers=(ins,)))
         if standing is not None:

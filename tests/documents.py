@@ -5,6 +5,9 @@ import uuid
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from mappings.cda.header import Header, read
+from mappings.xml_text import root_of
+
 LOINC = "2.16.840.1.113883.6.1"
 CONFIDENTIALITY = "2.16.840.1.113883.5.25"
 VISIBILITY = "1.2.250.1.213.1.1.4.13"
@@ -13,6 +16,11 @@ PDF = b"%PDF-1.4\n% not a real one\n%%EOF\n"
 
 # Invented people: INS of the test root with valid keys.
 CLAIRE, LUCIEN, ANGE = "285047512345607", "124018852493334", "167012A00412301"
+
+
+def header_of(data: bytes) -> Header:
+    """The header of a CDA document."""
+    return read(root_of(data))
 
 
 def new_document_id() -> str:

@@ -50,11 +50,11 @@ def record(house: House) -> str:
 
 
 def deposit(house: House, record: str, who: Person = ANNE, **more: Any) -> str:
-    data = b64encode(cda(patient_ins=LUCIEN_INS, author_idnat=who.sub.split("|")[1])).decode()
+    letter = cda(patient_ins=LUCIEN_INS, author_idnat=who.sub.split("|")[1], document_id=new_id())
+    data = b64encode(letter).decode()
     document = {
         "resourceType": "DocumentReference",
         "status": "current",
-        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{new_id()}"},
         "subject": {"reference": f"Patient/{record}"},
         "content": [{"attachment": {"contentType": "text/xml", "data": data}}],
     }
@@ -93,6 +93,7 @@ def test_a_patch_is_no_oracle_of_hidden_links(house: House, record: str) -> None
     masked = deposit(house, record)
     link = {"code": "appends", "target": {"reference": f"DocumentReference/{masked}"}}
     later = deposit(house, record, relatesTo=[link])
+    (link,) = house.get(f"DocumentReference/{later}", ANNE).json["relatesTo"]
     mask = {"op": "add", "path": "/securityLabel/-", "value": MASK}
     assert patch(house, f"DocumentReference/{masked}", LUCIEN, mask).status == 200
     path, test = f"DocumentReference/{later}", {"op": "test", "path": "/relatesTo/0", "value": link}

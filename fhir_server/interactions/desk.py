@@ -141,7 +141,7 @@ class Desk:
     def _document(self, entry: Planned, bytes_: Planned) -> dict[int, Reply]:
         """ITI-65: metadata and bytes of one document."""
         binary = documents.binary_draft(bytes_.resource)
-        attachment = entry.resource["content"][0]["attachment"]
+        attachment = documents.only_attachment(entry.resource)
         if "contentType" in attachment and attachment["contentType"] != binary.media:
             raise Unprocessable(
                 f"`{attachment['contentType']}` is not the type of the Binary, which is "

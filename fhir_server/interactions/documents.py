@@ -13,27 +13,15 @@ from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
 from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.inside import Said, check_agreement, recognised, said_by
 from fhir_server.interactions.native import security_context
 from fhir_server.policy.labels import CONFIDENTIALITY, flags
-from fhir_server.policy.people import holders, identifier_text
-from fhir_server.policy.subject import INS_SYSTEMS
-from fhir_server.storage.chain import with_flags
 from fhir_server.storage.content import content_of
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
-from mappings.cda.documentreference import (
-    complete,
-    documentreference,
-    relations,
-    submission_set,
-)
-from mappings.cda.header import CdaError, Header
-from mappings.cda.header import read as read_cda
+from mappings.cda.documentreference import complete, submission_set
 from mappings.identifiers import normal
 
-CDA_MEDIA = frozenset(
-    {"text/xml", "application/xml", "application/cda+xml", "application/x-hl7-cda-level-one+xml"}
-)
 NORMAL = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]
 }
@@ -93,14 +81,8 @@ def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -
     a List goes with it.
     """
     document = dict(draft.resource)
-    contents = document.get("content", [])
-    if len(contents) != 1:
-        raise Unprocessable(
-            "a document has one content",
-            code="business-rule",
-            expression="DocumentReference.content",
-        )
-    attachment = dict(contents[0]["attachment"])
+    contents = document["content"]
+    attachment = dict(only_attachment(document))
     data = decoded(attachment.pop("data"), "DocumentReference.content[0].attachment.data")
     binary_id = context.new_id()
     document["content"] = [
@@ -119,6 +101,20 @@ def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -
     return done
 
 
+def only_attachment(document: Resource) -> dict[str, Any]:
+    """The attachment of a document; Unprocessable where it has several contents: labels and facts
+    are those of one.
+    """
+    if len(document["content"]) != 1:
+        raise Unprocessable(
+            "a document has one content",
+            code="business-rule",
+            expression="DocumentReference.content",
+        )
+    found: dict[str, Any] = document["content"][0]["attachment"]
+    return found
+
+
 def deposit(
     document: Resource,
     data: bytes,
@@ -131,21 +127,22 @@ def deposit(
     """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary
     with its facts.
     """
-    header = cda_header(data, document["content"][0]["attachment"].get("contentType", ""))
-    made = completed(document, data, header, context)
-    if header is not None and context.policed:
-        made = stored.with_relations(
-            made | {"relatesTo": document.get("relatesTo", [])}, relations(header)
-        )
-    stored.name_subject(made, header_ins(header) if header else "")
+    attachment = only_attachment(document)
+    content = recognised(data, attachment.get("contentType", ""), context)
+    attachment = {"contentType": content.media} | attachment
+    document = dict(document) | {"content": [document["content"][0] | {"attachment": attachment}]}
+    said = said_by(content, data, context)
+    made = completed(document, data, said, context)
+    if said is not None and context.policed:
+        own = document.get("relatesTo", [])
+        made = stored.with_relations(made | {"relatesTo": own}, said.metadata.get("relatesTo", []))
+    stored.name_subject(made, said.ins if said else "", said.patient if said else None)
     check_unique(made, stored)
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
     done = create_document(made, document_id, stored)
-    content = stored.create_bytes(
-        Draft({"resourceType": "Binary", "contentType": media}, b"", media, data), binary_id, done
-    )
-    return done, content
+    lying = Draft({"resourceType": "Binary", "contentType": media}, b"", media, data)
+    return done, stored.create_bytes(lying, binary_id, done)
 
 
 def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Written:
@@ -165,21 +162,16 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
 
 
 def completed(
-    document: Resource, data: bytes, header: Header | None, context: Context
+    document: Resource, data: bytes, said: Said | None, context: Context
 ) -> dict[str, Any]:
-    """`document` with hash, size and, from a CDA header, what the client left out; Unprocessable
-    where they disagree. A flag that hides it in the header hides it here too.
+    """`document` with hash, size and what the client left out and the content says; Unprocessable
+    where they disagree. The stricter label counts.
     """
     attachment = document["content"][0]["attachment"]
     made: dict[str, Any] = dict(document)
-    if header is not None:
-        _check_patient(document, header)
-        url, subject = attachment.get("url"), document.get("subject", {})
-        derived = documentreference(
-            header, data=data, patient=subject.get("reference", ""), url=url
-        )
-        derived["subject"] = subject
-        made = with_flags(complete(document, derived), flags(derived), frozenset())
+    if said is not None:
+        check_agreement(document, said)
+        made = complete(document, said.metadata | {"subject": document.get("subject", {})})
     made.setdefault("securityLabel", [NORMAL])
     if not any(
         c.get("system") in CONFIDENTIALITY
@@ -197,22 +189,6 @@ def completed(
     return made
 
 
-def cda_header(data: bytes, media: str) -> Header | None:
-    """The header when the bytes are a CDA document; None for any other kind, and for one that
-    names no patient at all (as in the guides' samples). Unprocessable for a broken CDA document.
-    """
-    if split(media)[0] not in CDA_MEDIA or b"ClinicalDocument" not in data[:4096]:
-        return None
-    if b"recordTarget" not in data:
-        return None
-    try:
-        return read_cda(data)
-    except CdaError as problem:
-        raise Unprocessable(
-            f"the CDA document cannot be taken: {problem}", code="invalid"
-        ) from problem
-
-
 def _check_same(attachment: Resource, name: str, measured: object) -> None:
     if name in attachment and attachment[name] != measured:
         raise Unprocessable(
@@ -220,32 +196,6 @@ def _check_same(attachment: Resource, name: str, measured: object) -> None:
             code="value",
             expression=f"DocumentReference.content[0].attachment.{name}",
         )
-
-
-def _check_patient(document: Resource, header: Header) -> None:
-    """The patient of the header and the one the client names by INS are the same
-    (XDSPatientIdDoesNotMatch).
-    """
-    contained = {f"#{item.get('id')}": item for item in document.get("contained", ())}
-    subject = document.get("subject", {})
-    named = {
-        identifier_text(subject.get("identifier", {})),
-        *holders(contained.get(subject.get("reference", ""), {})),
-    }
-    named = {one for one in named if one.split("|")[0] in INS_SYSTEMS}
-    inside = header_ins(header)
-    if named and inside and inside not in named:
-        raise Unprocessable(
-            "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
-            code="business-rule",
-            expression="DocumentReference.subject",
-        )
-
-
-def header_ins(header: Header) -> str:
-    """`system|value` of the patient's INS in a CDA header, or ""."""
-    ins = header.patient.ins
-    return f"urn:oid:{ins.root}|{ins.extension}" if ins else ""
 
 
 def check_unique(document: Resource, stored: Writing) -> None:

@@ -32,16 +32,17 @@ from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.consenting import Consenting
-from fhir_server.storage.content import byte_addresses, local
+from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.engine import StorageConflict
 from fhir_server.storage.houses import houses_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.place import finding, patient_of
-from fhir_server.storage.read import referring
+from fhir_server.storage.read import raw_version, referring
 from fhir_server.storage.reindex import Progress, progress, run
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New, facts_at
+from mappings.traits import contradiction
 
 # To whom the existence of a record is no secret (contract 7, Status).
 KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
@@ -179,12 +180,14 @@ class Checking(Consenting):
             return Standing(current.record, "shared", True, frozenset())
         return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
 
-    def name_subject(self, document: dict[str, Any], ins: str) -> None:
-        """Make the subject a literal reference to the stored Patient, and see that it is the one of
-        the CDA header.
+    def name_subject(
+        self, document: dict[str, Any], ins: str, inside: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make the subject a literal reference to the stored Patient, and see that it is the one
+        `inside` the document, a Patient resource (None: the document names none).
 
-        `ins`: `system|value` of the header's patient, or "". Chains such as patient.identifier
-        follow literal references.
+        `ins`: `system|value` of that patient, or "": then his traits must not contradict those of
+        the subject. Chains such as patient.identifier follow literal references.
         """
         of_header = Named(identifiers=(ins,) if ins else ())
         named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
@@ -192,11 +195,11 @@ class Checking(Consenting):
         if standing is None:
             return  # refused in `create`, in the words of every other reference
         if ins and named != of_header and not self.is_holder(standing.record, ins):
-            raise Unprocessable(
-                "the patient of the CDA header is not the subject: XDSPatientIdDoesNotMatch",
-                code="business-rule",
-                expression="DocumentReference.subject",
-            )
+            raise another_patient("")
+        if inside is not None and not ins:
+            holder = raw_version(self.session, "Patient", standing.patient)
+            if holder and (trait := contradiction(inside, content_of(holder.body))):
+                raise another_patient(trait)
         subject = dict(document.get("subject", {}))
         if subject.get("reference", "").startswith("#"):
             context = document.setdefault("context", {})
@@ -319,6 +322,18 @@ class Checking(Consenting):
             digest = blake2b(name.encode(), digest_size=8).digest()
             key = int.from_bytes(digest, "big", signed=True)
             self.session.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
+
+
+def another_patient(trait: str) -> FhirError:
+    """The patient inside a document is not its subject; `trait`: in what they differ, "" for their
+    INS.
+    """
+    differing = f"their {trait} differs" if trait else "XDSPatientIdDoesNotMatch"
+    return Unprocessable(
+        f"the patient of the document is not the subject: {differing}",
+        code="business-rule",
+        expression="DocumentReference.subject",
+    )
 
 
 def nothing_there(reference: str, resource: Mapping[str, Any] | None = None) -> FhirError:

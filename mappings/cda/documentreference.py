@@ -34,6 +34,7 @@ Json = dict[str, Any]
 
 GIVEN_LIST = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"
 MHD = "https://profiles.ihe.net/ITI/MHD"
+_LEVELS = ("", "N", "R", "V")  # from the least to the most confidential
 _FILLED_WITHIN = frozenset({"content", "attachment", "context"})
 
 
@@ -45,7 +46,7 @@ def documentreference(header: Header, *, data: bytes, patient: str, url: str | N
     does not say is left out; `date` too, when the document's time is not precise enough.
     """
     contained = Contained()
-    source = contained.add("patient", _patient(header.patient))
+    source = _source_patient(header.patient, contained)
     authenticator = header.authenticator
     document = {
         "resourceType": "DocumentReference",
@@ -69,17 +70,19 @@ def documentreference(header: Header, *, data: bytes, patient: str, url: str | N
 def complete(given: Mapping[str, Any], derived: Mapping[str, Any]) -> Json:
     """The client's DocumentReference with what it leaves out taken from the derived one.
 
-    The client's values always win; inside `content[0]`, its attachment and `context` the same
-    holds for each part. Labels without N, R or V get the derived level; the category follows from
-    the client's type where he gives one. Both are valid R4.
+    The client's values win, but that the stricter label counts; inside `content[0]`, its attachment
+    and `context` the same holds for each part. The category follows from the client's type where
+    they give one. Both are valid R4.
     """
     taken = {resource.get("id", "") for resource in given.get("contained", ())}
     source = renamed(derived, taken)
+    if "type" in given and "type" in source:
+        given = dict(given) | {"type": {"coding": source["type"]["coding"]} | given["type"]}
     if "type" in given:
         source["category"] = categories(given["type"])
     document = _present(_filled(given, source))
     if "securityLabel" in given:
-        document["securityLabel"] = _with_level(given["securityLabel"], source)
+        document["securityLabel"] = strictest(given["securityLabel"], source["securityLabel"])
     document.pop("contained", None)
     contained = [*given.get("contained", ()), *reached(document, source.get("contained", ()))]
     return document | {"contained": contained} if contained else document
@@ -164,7 +167,8 @@ def _human_name(name: Name) -> Json:
     )
 
 
-def _patient(patient: Patient) -> Json:
+def patient_of(patient: Patient) -> Json:
+    """The patient as a header has him, as a Patient without id."""
     return _present(
         {
             "resourceType": "Patient",
@@ -203,11 +207,11 @@ def _organization(organization: Organization | None, contained: Contained) -> Js
 def _author(author: Person | Device, patient: Patient, contained: Contained) -> Json:
     if isinstance(author, Device):
         return _device(author, contained)
-    if patient.ins in author.identifiers:
-        return _reference(contained.add("patient", _patient(patient)), (patient.ins,), "")
+    if patient.ins and patient.ins in author.identifiers:
+        return _reference(contained.add("patient", patient_of(patient)), (patient.ins,), "")
     if _is_patient(author):
         names = (author.name,) if author.name else ()
-        resource = _patient(Patient(author.identifiers, author.identifiers[0], names))
+        resource = patient_of(Patient(author.identifiers, author.identifiers[0], names))
         return _reference(contained.add("patient", resource), author.identifiers, "")
     return _professional(author, contained)
 
@@ -302,7 +306,15 @@ def _content(header: Header, data: bytes, url: str | None) -> Json:
     return {"attachment": _present(attachment), "format": header.format.coding()}
 
 
-def _context(header: Header, source: str) -> Json:
+def _source_patient(patient: Patient, contained: Contained) -> Json | None:
+    """The patient as the header has him; None when it says nothing of him."""
+    resource = patient_of(patient)
+    if len(resource) == 1:
+        return None
+    return _reference(contained.add("patient", resource), (patient.ins,) if patient.ins else (), "")
+
+
+def _context(header: Header, source: Json | None) -> Json:
     events = dict.fromkeys(event.code for event in header.events if event.code)
     period = {"start": header.period.start, "end": header.period.end}
     return _present(
@@ -311,7 +323,7 @@ def _context(header: Header, source: str) -> Json:
             "period": _present(period),
             "facilityType": header.facility.concept() if header.facility else None,
             "practiceSetting": header.setting.concept() if header.setting else None,
-            "sourcePatientInfo": _reference(source, (header.patient.ins,), ""),
+            "sourcePatientInfo": source,
         }
     )
 
@@ -335,15 +347,46 @@ def _filled_within(given: Any, derived: Any) -> Any:
     return _filled(given, derived)
 
 
-def _with_level(labels: list[Json], derived: Mapping[str, Any]) -> list[Json]:
-    if any(_is_level_label(label) for label in labels):
-        return labels
-    return [*(one for one in derived["securityLabel"] if _is_level_label(one)), *labels]
-
-
-def _is_level_label(label: Mapping[str, Any]) -> bool:
-    codes = [
-        confidentiality(usual_system(coding.get("system", "")), coding.get("code", ""))
-        for coding in label.get("coding", ())
+def strictest(given: list[Json], derived: list[Json]) -> list[Json]:
+    """The labels of `given` with the stricter of both levels (N < R < V), and the visibility codes
+    of both. Of several levels on one side all are left: nobody can say which is meant.
+    """
+    mine, others = _levels(given), _levels(derived)
+    plain = len(mine) < 2 and len(others) < 2
+    level = max((*mine, *others), key=_LEVELS.index, default="")
+    kept = [_with_codings(label, level) for label in given] if plain else list(given)
+    there = [c for label in kept for c in label.get("coding", ())]
+    missing = [
+        c
+        for label in derived
+        for c in label.get("coding", ())
+        if (_level(c) in ("", level) or not plain) and not any(_same_label(c, o) for o in there)
     ]
-    return any(code is not None and is_level(code) for code in codes)
+    levels = [{"coding": [c]} for c in missing if _level(c)]
+    flags = [{"coding": [c]} for c in missing if not _level(c)]
+    return [*levels, *(one for one in kept if one), *flags]
+
+
+def _with_codings(label: Json, level: str) -> Json:
+    """A label without the codes of other levels; empty when nothing is left of it."""
+    codings = label.get("coding", [])
+    kept = [coding for coding in codings if _level(coding) in ("", level)]
+    if len(kept) == len(codings):
+        return label
+    rest = {name: value for name, value in label.items() if name != "coding"}
+    return rest | {"coding": kept} if kept else {}
+
+
+def _levels(labels: list[Json]) -> list[str]:
+    return [level for one in labels for c in one.get("coding", ()) if (level := _level(c))]
+
+
+def _level(coding: Mapping[str, Any]) -> str:
+    """N, R or V, "" for any other code."""
+    code = confidentiality(usual_system(coding.get("system", "")), coding.get("code", ""))
+    return code.code if code is not None and is_level(code) else ""
+
+
+def _same_label(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    systems = (usual_system(coding.get("system", "")) for coding in (one, other))
+    return len(set(systems)) == 1 and one.get("code") == other.get("code")

@@ -70,10 +70,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """`identifiers`: all of them; `ins`: the one that counts, its key checked."""
+    """`identifiers`: all of them; `ins`: the one that counts, None when it has none."""
 
     identifiers: tuple[InstanceIdentifier, ...]
-    ins: InstanceIdentifier
+    ins: InstanceIdentifier | None
     names: tuple[Name, ...] = ()
     birth_date: str = ""  # FHIR date, may be partial
     gender: str = ""  # FHIR administrative gender, "" when not said
@@ -124,41 +124,22 @@ class Header:
         return next((event.period for event in self.events if event.period.start), Period())
 
 
-def read(data: bytes) -> Header:
-    """The header of a CDA document; CdaError when it is none, or lacks what a deposit needs.
+def read(root: etree._Element, *, check_key: bool = True) -> Header:
+    """The header of a CDA document by its root element; CdaError when it lacks what a deposit
+    needs.
 
-    A deposit needs: one document id, a type, a date, a known confidentiality, one patient with a
-    usable INS, an author. `data`: the whole document; the caller has limited its size.
+    A deposit needs: one document id, a type, a date, a known confidentiality, one patient, an
+    author. An INS that cannot be one is refused, with `check_key=False` but where there are two.
     """
-    root = _root(data)
+    if root.tag != f"{{{V3}}}ClinicalDocument":
+        raise CdaError(f"the root element is {shown(root.tag)}, not a ClinicalDocument of HL7 v3")
     try:
-        return _header(root)
+        return _header(root, check_key)
     except ValueError as problem:
         raise CdaError(str(problem)) from problem
 
 
-def _root(data: bytes) -> etree._Element:
-    """Parse without entities, network or DTD; libxml2 limits depth (256) and text (10 MB)."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise CdaError(f"not well-formed XML: {error.msg}") from error
-    if etree.ElementTree(root).docinfo.internalDTD is not None:
-        raise CdaError("a DOCTYPE is not accepted")
-    if root.tag != f"{{{V3}}}ClinicalDocument":
-        raise CdaError(f"the root element is {shown(root.tag)}, not a ClinicalDocument of HL7 v3")
-    return root
-
-
-def _header(root: etree._Element) -> Header:
+def _header(root: etree._Element, check_key: bool) -> Header:
     type_ = _type(root)
     return Header(
         identifier=_identifier(root),
@@ -166,7 +147,7 @@ def _header(root: etree._Element) -> Header:
         title=text_of(first(root, "title")) or type_.label or type_.code,
         time=_time(root),
         confidentiality=_confidentiality(root),
-        patient=_patient(root),
+        patient=_patient(root, check_key),
         authors=_authors(root),
         format=_format(root),
         language=attribute(first(root, "languageCode"), "code"),
@@ -228,7 +209,7 @@ def _known_confidentiality(code: Code) -> Code:
     return known
 
 
-def _patient(root: etree._Element) -> Patient:
+def _patient(root: etree._Element, check_key: bool) -> Patient:
     roles = every(root, "recordTarget/patientRole")
     if len(roles) != 1:
         raise CdaError(f"the document is of {len(roles)} patients instead of one")
@@ -237,14 +218,16 @@ def _patient(root: etree._Element) -> Patient:
     gender = attribute(first(roles[0], "patient/administrativeGenderCode"), "code")
     return Patient(
         identifiers,
-        _ins(identifiers),
+        _ins(identifiers, check_key),
         patient_names(every(roles[0], "patient/name")),
         date_time(birth)[:10] if birth else "",
         _GENDERS.get(gender, "unknown") if gender else "",
     )
 
 
-def _ins(identifiers: tuple[InstanceIdentifier, ...]) -> InstanceIdentifier:
+def _ins(
+    identifiers: tuple[InstanceIdentifier, ...], check_key: bool
+) -> InstanceIdentifier | None:
     """The INS: definitive before temporary, real before test. Two of one kind are two patients."""
     for root in INS_ROOTS:
         found = list(
@@ -253,11 +236,11 @@ def _ins(identifiers: tuple[InstanceIdentifier, ...]) -> InstanceIdentifier:
         if len(found) > 1:
             raise CdaError("the patient has two different INS of one kind")
         if found:
-            problem = ins_problem(found[0].extension)
+            problem = ins_problem(found[0].extension) if check_key else None
             if problem:
                 raise CdaError(problem)
             return found[0]
-    raise CdaError("the patient has no INS")
+    return None
 
 
 def _authors(root: etree._Element) -> tuple[Person | Device, ...]:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fhir_server.interactions.documents import header_ins
+from fhir_server.interactions.inside import header_ins
 from fhir_server.load import load_files
-from mappings.cda.header import CdaError, read
+from mappings.cda.header import CdaError
 from tests.corpus import corpus_files, needs_corpus
-from tests.documents import cda
+from tests.documents import cda, header_of
 from tests.house import ANNE, House, Person
 from tests.journeys.test_story import iti105
 from tests.people import opened
@@ -37,7 +37,7 @@ def house(database_url: str) -> Iterator[House]:
 def ins_of(data: bytes) -> str:
     """`system|value` of the patient, "" where the document has no usable INS."""
     try:
-        return header_ins(read(data))
+        return header_ins(header_of(data))
     except CdaError:
         return ""
 
@@ -45,7 +45,7 @@ def ins_of(data: bytes) -> str:
 def replaced(data: bytes) -> bytes:
     """An invented document that this one replaces, b"" where it replaces none."""
     try:
-        header = read(data)
+        header = header_of(data)
     except CdaError:
         return b""
     for one in header.related:

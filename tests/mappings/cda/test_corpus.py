@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from mappings.cda.documentreference import documentreference
-from mappings.cda.header import CdaError, Header, read
+from mappings.cda.header import CdaError, Header
 from profiles.validate import validate
 from tests.corpus import corpus_files, needs_corpus
+from tests.documents import header_of
 
 FILES = corpus_files("fr/cda/examples/*.xml")
 KEY = "has a wrong key"
@@ -28,7 +29,7 @@ good = pytest.mark.parametrize("path", GOOD, ids=[path.stem for path in GOOD])
 
 
 def header(path: Path) -> Header:
-    return read(path.read_bytes())
+    return header_of(path.read_bytes())
 
 
 @needs_corpus
@@ -45,14 +46,14 @@ def test_a_document_without_a_usable_ins_is_refused(path: Path) -> None:
 @good
 def test_a_document_gives_a_valid_documentreference(path: Path) -> None:
     data = path.read_bytes()
-    document = documentreference(read(data), data=data, patient="Patient/1", url="Binary/1")
+    document = documentreference(header_of(data), data=data, patient="Patient/1", url="Binary/1")
     assert validate(document) == []
 
 
 @good
 def test_what_pdsm_requires_is_all_there(path: Path) -> None:
     data = path.read_bytes()
-    document = documentreference(read(data), data=data, patient="Patient/1", url="Binary/1")
+    document = documentreference(header_of(data), data=data, patient="Patient/1", url="Binary/1")
     required = {"masterIdentifier", "status", "type", "category", "subject", "date", "author"}
     assert required | {"authenticator", "custodian", "securityLabel", "content"} <= set(document)
     attachment = {"contentType", "language", "url", "size", "hash", "title", "creation"}

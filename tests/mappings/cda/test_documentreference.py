@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from mappings.cda.documentreference import complete, documentreference, submission_set
-from mappings.cda.header import read
 from profiles.validate import validate
-from tests.documents import CLAIRE, PDF, TEST_ROOT, cda, person, tag
+from tests.documents import CLAIRE, PDF, TEST_ROOT, VISIBILITY, cda, header_of, person, tag
 
 Json = dict[str, Any]
 LEVELS = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 A08 = "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality"
+VISIBLE = "https://mos.esante.gouv.fr/x"
 INS = {"system": f"urn:oid:{TEST_ROOT}", "value": CLAIRE}
 
 
 def derived(data: bytes | None = None, *, url: str | None = "Binary/1", **parts: Any) -> Json:
     data = data or cda(**parts)
-    document = documentreference(read(data), data=data, patient="Patient/1", url=url)
+    document = documentreference(header_of(data), data=data, patient="Patient/1", url=url)
     assert validate(document) == []
     return document
 
@@ -222,8 +222,9 @@ def test_what_the_client_says_wins() -> None:
     )
     given["content"][0]["attachment"]["title"] = "Mon titre"
     document = completed(given)
-    for name in ("type", "category", "author"):
+    for name in ("category", "author"):
         assert document[name] == given[name]
+    assert document["type"]["text"] == "lettre"
     assert document["content"][0]["attachment"]["title"] == "Mon titre"
     assert document["context"]["period"] == {"start": "2020"}
     assert codes([document["context"]["facilityType"]]) == ["SA07"]
@@ -269,20 +270,39 @@ def test_contained_resources_that_nobody_needs_do_not_come() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "labels"),
+    ("given", "inside", "labels"),
     [
-        ([("https://mos.esante.gouv.fr/x", "MASQUE_PS")], ["R", "MASQUE_PS"]),
-        ([(LEVELS, "N")], ["N"]),
-        ([(A08, "V")], ["V"]),
+        ([], "R", ["R"]), ([(VISIBLE, "MASQUE_PS")], "R", ["R", "MASQUE_PS"]),
+        ([(LEVELS, "N")], "R", ["R"]), ([(LEVELS, "N")], "V", ["V"]), ([(LEVELS, "R")], "V", ["V"]),
+        ([(LEVELS, "R")], "N", ["R"]), ([(A08, "V")], "R", ["V"]), ([(A08, "N")], "V", ["V"]),
+        ([(LEVELS, "N"), (VISIBLE, "MASQUE_PS")], "V", ["V", "MASQUE_PS"]),
+        ([(LEVELS, "N"), (LEVELS, "R")], "V", ["V", "N", "R"]),  # for nobody to decide: refused
     ],
-    ids=["no-level", "level", "other-name-of-the-system"],
-)
-def test_labels_without_a_level_get_the_document_s(
-    given: list[tuple[str, str]], labels: list[str]
+)  # fmt: skip
+@pytest.mark.parametrize("together", [False, True])
+def test_the_stricter_label_counts(
+    given: list[tuple[str, str]], inside: str, labels: list[str], together: bool
 ) -> None:
-    concepts = [{"coding": [{"system": system, "code": code}]} for system, code in given]
-    document = completed(given_by_client(securityLabel=concepts), confidentiality=("R",))
-    assert codes(document["securityLabel"]) == labels
+    codings = [{"system": system, "code": code} for system, code in given]
+    concepts = [{"coding": codings}] if together else [{"coding": [coding]} for coding in codings]
+    more = {"securityLabel": concepts} if given else {}
+    document = completed(given_by_client(**more), confidentiality=(inside,))
+    found = [c["code"] for label in document["securityLabel"] for c in label["coding"]]
+    assert found == labels
+
+
+def test_the_flags_of_both_hide_it() -> None:
+    label = {"coding": [{"system": f"urn:oid:{VISIBILITY}", "code": "MASQUE_PS"}]}
+    inside = ("N", "MASQUE_PS", "INVISIBLE_PATIENT")
+    document = completed(given_by_client(securityLabel=[label]), confidentiality=inside)
+    assert codes(document["securityLabel"]) == ["N", "MASQUE_PS", "INVISIBLE_PATIENT"]
+
+
+def test_a_type_in_words_gets_the_code_of_the_document() -> None:
+    document = completed(given_by_client(type={"text": "Un courrier"}))
+    assert document["type"]["text"] == "Un courrier"
+    assert codes([document["type"]]) == ["11488-4"]
+    assert document["category"]
 
 
 def test_completing_changes_neither_of_the_two() -> None:

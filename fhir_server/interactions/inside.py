@@ -1,0 +1,144 @@
+"""What a document says of itself: read out of its bytes, whatever door they came through, and held
+against its metadata.
+
+Contract 7, content and metadata: the content is what its bytes are, whatever its media type says;
+patient, uniqueId and type of a CDA or FHIR document are those of the metadata.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fhir_server.fhir.outcome import FhirError, Unprocessable
+from fhir_server.fhir.recognition import Content, Kind, contradicts, recognise
+from fhir_server.interactions.context import Context
+from fhir_server.policy.subject import INS_SYSTEMS
+from mappings.cda.datatypes import CdaError
+from mappings.cda.documentreference import documentreference, patient_of
+from mappings.cda.header import Header, read
+from mappings.code_tables import usual_system
+from mappings.identifiers import normal
+
+ATTACHMENT = "DocumentReference.content[0].attachment"
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a document says of itself: `metadata`, a DocumentReference without subject; `patient`, a
+    Patient (None: it names none), and `ins`, his INS (`system|value`) or "".
+    """
+
+    metadata: dict[str, Any]
+    patient: dict[str, Any] | None
+    ins: str
+
+
+def recognised(data: bytes, media: str, context: Context) -> Content:
+    """What the bytes of a document are. Unprocessable where they cannot be read, or are not what
+    their media type says; "" for one that is not said.
+    """
+    try:
+        content = recognise(data, max_depth=context.settings.max_depth)
+    except Unprocessable as refusal:
+        raise replace(refusal, expression=ATTACHMENT) from refusal
+    if contradicts(content, media):
+        raise Unprocessable(
+            f"`{media[:100]}` is not the type of the content, which is {content.kind.value}",
+            code="value",
+            expression=f"{ATTACHMENT}.contentType",
+        )
+    if not (media or content.media):
+        raise Unprocessable(
+            "the media type of the content is not said",
+            code="required",
+            expression=f"{ATTACHMENT}.contentType",
+        )
+    return content
+
+
+def header_of(content: Content, context: Context) -> Header | None:
+    """The header of a CDA document; None for any other kind, and for an empty `ClinicalDocument`,
+    which says nothing. Unprocessable for one that lacks what a deposit needs.
+    """
+    if content.kind is not Kind.CDA or content.root is None or not len(content.root):
+        return None
+    try:
+        return read(content.root, check_key=context.settings.validation == "strict")
+    except CdaError as problem:
+        raise Unprocessable(
+            f"the CDA document cannot be taken: {problem}", code="invalid", expression=ATTACHMENT
+        ) from problem
+
+
+def said_by(content: Content, data: bytes, context: Context) -> Said | None:
+    """What a content says of itself; None for one that says nothing that is understood."""
+    header = header_of(content, context)
+    if header is None:
+        return None
+    metadata = documentreference(header, data=data, patient="", url=None)
+    return Said(metadata, patient_of(header.patient), header_ins(header))
+
+
+def header_ins(header: Header) -> str:
+    """`system|value` of the patient's INS in a CDA header, or ""."""
+    ins = header.patient.ins
+    return f"urn:oid:{ins.root}|{ins.extension}" if ins else ""
+
+
+def check_agreement(document: Resource, said: Said) -> None:
+    """Unprocessable where metadata say another patient, uniqueId or type than the document."""
+    if said.ins and (others := _patients(document) - {said.ins}):
+        raise _contradiction("patient", others.pop(), said.ins, "subject")
+    given, own = (_identifier(one) for one in (document, said.metadata))
+    if given and own and given != own:
+        shown = said.metadata["masterIdentifier"]["value"]
+        text = document["masterIdentifier"]["value"]
+        raise _contradiction("identifier", text, shown, "masterIdentifier")
+    types, own_types = (_codings(one.get("type", {})) for one in (document, said.metadata))
+    if types and own_types and not _agree(types, own_types):
+        shown, text = ("|".join(min(codes)) for codes in (own_types, types - own_types))
+        raise _contradiction("type", text, shown, "type")
+
+
+def _contradiction(what: str, given: str, own: str, element: str) -> FhirError:
+    more = ": XDSPatientIdDoesNotMatch" if what == "patient" else ""
+    return Unprocessable(
+        f"`{given[:100]}` is not the {what} of the document, which says `{own[:100]}`{more}",
+        code="business-rule",
+        expression=f"DocumentReference.{element}",
+    )
+
+
+def _patients(document: Resource) -> set[str]:
+    """Every INS by which the metadata name the patient of the document."""
+    contained = {f"#{item.get('id')}": item for item in document.get("contained", ())}
+    found = set[str]()
+    source = document.get("context", {}).get("sourcePatientInfo", {})
+    for reference in (document.get("subject", {}), source):
+        identifiers = [reference.get("identifier", {})]
+        identifiers += contained.get(reference.get("reference", ""), {}).get("identifier", ())
+        pairs = (normal(str(i.get("system", "")), str(i.get("value", ""))) for i in identifiers)
+        found |= {f"{system}|{value}" for system, value in pairs if system in INS_SYSTEMS}
+    return found
+
+
+def _identifier(document: Resource) -> tuple[str, str] | None:
+    master = document.get("masterIdentifier", {})
+    value = str(master.get("value", ""))
+    return normal(str(master.get("system", "")), value) if value else None
+
+
+def _codings(concept: Resource) -> set[tuple[str, str]]:
+    return {
+        (usual_system(str(coding.get("system", ""))), str(coding["code"]))
+        for coding in concept.get("coding", ())
+        if "code" in coding
+    }
+
+
+def _agree(given: set[tuple[str, str]], own: set[tuple[str, str]]) -> bool:
+    """One code of both is the same, and none of the same system another."""
+    systems = {system for system, _ in own}
+    return bool(given & own) and {one for one in given if one[0] in systems} <= own

@@ -68,7 +68,7 @@ METHODS = {
     ),
     # What it tells is of definitions, which are shared.
     "of definitions": ("reindex",),
-    "of the trail": ("next_trace", "note", "note_refusal", "reasons"),
+    "of the trail": ("next_trace", "note", "note_refusal", "note_withheld", "reasons"),
     # It tells the program what writes rest on; nothing of it goes into an answer.
     "inside": (
         "chooses_ids", "facts_of", "hold", "is_attending", "is_told", "lock", "masked_with",

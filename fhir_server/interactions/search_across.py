@@ -64,6 +64,7 @@ def search_across(call: Call, stored: Writing, route: Route, context: Context) -
     note = context.note(call, route.code)
     place = "/".join((*route.within, "*")) if route.within else ""
     found = _found(asked, about, route, place, stored, context)
+    stored.note_withheld(note, about, [record for record, _ in found.records])
     stored.note(note, found.records or [(0, "")])
     shown = told(found, asked.one.warned, stored, context)
     to_others = links(found, (place, asked.used), asked.one.cursor, stored, context)

@@ -8,7 +8,7 @@ Only those read it who read what is masked: the holder, his representatives, the
 and equivalents. Nobody changes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fhir_server.fhir.dates import instant
@@ -16,6 +16,7 @@ from fhir_server.policy.clocks import civil_time
 from fhir_server.policy.relations import OWN_BASE
 
 EVENTS = OWN_BASE + "CodeSystem/dmp-event"
+SENDER = "fhir-server"
 
 HIDDEN_DATUM, BREAK_GLASS, CENTRE_15 = "hidden-datum", "break-glass", "centre-15"
 OPENED, CLOSED, REOPENED = "record-opened", "record-closed", "record-reopened"
@@ -59,9 +60,33 @@ def notice(
         "subject": {"reference": f"Patient/{patient}"},
         "sent": instant(now),
         "recipient": [dict(recipient)],
-        "sender": {"display": "fhir-server"},
+        "sender": {"display": SENDER},
         "payload": [{"contentString": SAID[kind].format(said)}],
     }
+
+
+def is_imitated(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource that somebody else writes could pass for a notice: it has a code of
+    `EVENTS`, wherever, or names the server as its sender.
+    """
+    sender = resource.get("sender", {})
+    if isinstance(sender, Mapping) and str(sender.get("display", "")).strip().lower() == SENDER:
+        return True
+    return any(_is_event(system) for system in _systems(resource))
+
+
+def _systems(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield value.get("system")
+        for inner in value.values():
+            yield from _systems(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _systems(inner)
+
+
+def _is_event(system: Any) -> bool:
+    return isinstance(system, str) and system.strip().lower().startswith(EVENTS.lower())
 
 
 def access(now: int, name: str, identifier: str, organization: str) -> str:

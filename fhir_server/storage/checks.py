@@ -21,7 +21,7 @@ from fhir_server.fhir.reference import (
     texts,
 )
 from fhir_server.policy.facts import SHARED, UNPLACED, RowFacts, Standing, nature_of
-from fhir_server.policy import life
+from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import release
 from fhir_server.policy.labels import label_problem, labels, misplaced_flag
 from fhir_server.policy.matrix import kind_of
@@ -220,13 +220,8 @@ class Checking(Consenting):
         """
         if resource["resourceType"] == "Consent" and self.house.rules:
             self._check_consent(resource, record)
-        if self.house.rules and (flag := misplaced_flag(resource)):
-            raise Unprocessable(
-                f"`{flag}` hides nothing in `meta.security`: put it into `securityLabel` of a "
-                "document",
-                code="business-rule",
-                expression=f"{resource['resourceType']}.meta.security",
-            )
+        if self.house.rules:
+            self._check_codes(resource)
         if resource["resourceType"] == "DocumentReference" and self.house.rules:
             if before is None and resource.get("status") != "current":
                 raise Unprocessable(
@@ -241,6 +236,24 @@ class Checking(Consenting):
                 )
         if self.enforce:
             self._check_references(resource, id_, before)
+
+    def _check_codes(self, resource: Mapping[str, Any]) -> None:
+        """Unprocessable for codes that would have no effect, or another than they seem to have."""
+        type_ = resource["resourceType"]
+        if flag := misplaced_flag(resource):
+            raise Unprocessable(
+                f"`{flag}` hides nothing in `meta.security`: put it into `securityLabel` of a "
+                "document",
+                code="business-rule",
+                expression=f"{type_}.meta.security",
+            )
+        if nature_of(type_) == "clinical" and notices.is_imitated(resource):
+            raise Unprocessable(
+                f"notices are written by the server alone: leave out codes of `{notices.EVENTS}`"
+                f" and the sender `{notices.SENDER}`",
+                code="business-rule",
+                expression=type_,
+            )
 
     def _check_holder(self, patient: Mapping[str, Any], record: int) -> None:
         """One INS has one record."""

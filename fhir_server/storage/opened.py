@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Iterable, Iterator, Self, Sequence
 
+import msgspec
+
 from fhir_server.audit.note import Note
 from fhir_server.audit.note import write as write_note
 from fhir_server.fhir.outcome import FhirError, Forbidden
@@ -271,6 +273,26 @@ class Opened:
                 note=text,
                 records=[(record, rules) for record in sorted(touched - {0})],
             )
+
+    def note_withheld(self, note: Note, named: Named, shown: Iterable[int]) -> None:
+        """Append a refusal to each record that a request names beside those of which something was
+        `shown`: it is answered for these alone, and nothing of the others is told.
+        """
+        if self.house.rules is None or not named.several:
+            return
+        touched = set(read.records_named(self.session, named, self.rows())) - set(shown)
+        refused = []
+        for record, patient in read.patients_of(self.session, touched):
+            if rules := self.reasons(Named(patients=(patient,))):
+                refused.append((record, rules))
+        trail.append(
+            self.session,
+            trace=f"{self.moment.trace}-r",
+            now=self.moment.now,
+            agent="",
+            note=write_note(msgspec.structs.replace(note, status=403)),
+            records=refused,
+        )
 
     def reasons(self, named: Named) -> str:
         """The rules that keep the caller from reading what is named; "" when nothing is, or nothing

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html#read, #vread
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from fhir_server.storage.engine import Session
@@ -137,6 +137,13 @@ def records_named(session: Session, named: Named, rows: Rows) -> list[int]:
     parts = Rows(rows.scope, rows.postgres, rows.now, rows.adult_before, named)
     text = f"SELECT record FROM ({parts.named_records()}) m WHERE record > 0"
     return [row[0] for row in session.rows(text, parts.params)]
+
+
+def patients_of(session: Session, records: Iterable[int]) -> list[tuple[int, str]]:
+    """These records with the ids of their Patients: for the trail alone."""
+    text = "SELECT number, patient FROM record WHERE number = :record"
+    found = (session.rows(text, {"record": record}) for record in sorted(records))
+    return [(int(rows[0][0]), str(rows[0][1])) for rows in found if rows]
 
 
 def raw_version(session: Session, type_: str, id_: str) -> Version | None:

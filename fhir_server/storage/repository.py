@@ -138,7 +138,7 @@ class Repository(Opened):
             self._check_access(found, query, rows)
             self._include(found, query.ways)
             return found
-        if self._in_one_statement() and not query.ways:
+        if self._in_one_statement() and not query.ways and not named.several:
             found = find(self.session, rows, query, last, self._trace(note))
             self._check_access(found, query, rows)
             self.noted = True
@@ -147,6 +147,7 @@ class Repository(Opened):
             found = find(self.session, rows, query, last, None)
             self._check_access(found, query, rows)
             self._include(found, query.ways)
+            self.note_withheld(note, named, [record for record, _ in found.records])
             self.note(note, found.records or [(0, "")])
         return found
 

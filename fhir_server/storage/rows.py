@@ -59,6 +59,11 @@ class Named:
     def __bool__(self) -> bool:
         return bool(self.identifiers or self.patients or self.resource)
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one record may be meant."""
+        return len(self.identifiers) + len(self.patients) > 1
+
 
 @dataclass
 class Rows:

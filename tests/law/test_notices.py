@@ -5,11 +5,12 @@ R.1111-53 al.2, L.1111-17 I, R.1111-48 CSP; design, `domain.md` 1.4 (R075, R110,
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from fhir_server.policy.condition import NEVER, simplify
-from fhir_server.policy.notices import SAID, notice
+from fhir_server.policy.notices import EVENTS, SAID, notice
 from fhir_server.policy.rules import DMP_2022, NOTICE
 from profiles.validate import validate
 from tests.house import ANNE, BRUNO, CNAM, INSURER, LUCIEN, NINA, OTTO, PAUL, House, Person
@@ -230,3 +231,69 @@ def test_only_emergencies_oblige_to_tell() -> None:
     obliging = [rule for rule in DMP_2022.rules if NOTICE in rule.obligation]
     left = [rule for rule in obliging if simplify(rule.when, {"purpose": "normal"}) != NEVER]
     assert left == []
+
+
+# Nothing that somebody else writes can pass for one.
+
+EVENT = {"system": EVENTS, "code": "break-glass"}
+IMITATED: dict[str, dict[str, Any]] = {
+    "category": {"category": [{"coding": [EVENT]}]},
+    "another code beside": {"category": [{"coding": [{"code": "alert"}, EVENT]}]},
+    "reason": {"reasonCode": [{"coding": [EVENT]}]}, "topic": {"topic": {"coding": [EVENT]}},
+    "tag": {"meta": {"tag": [EVENT]}}, "label": {"meta": {"security": [EVENT]}},
+    "extension": {"extension": [{"url": "http://a.example/x", "valueCoding": EVENT}]},
+    "identifier": {"identifier": [{"system": EVENTS, "value": "break-glass"}]},
+    "contained": {"contained": [
+        {"resourceType": "Basic", "id": "b", "code": {"coding": [EVENT]}}
+    ], "about": [{"reference": "#b"}]},
+    "capitals": {"category": [{"coding": [{"system": EVENTS.upper(), "code": "break-glass"}]}]},
+    "a version": {"category": [{"coding": [{"system": EVENTS + "|1.0", "code": "x"}]}]},
+    "sender": {"sender": {"display": "Fhir-Server"}},
+}  # fmt: skip
+
+
+def message(record: Record, **more: Any) -> dict[str, Any]:
+    text = "Votre dossier médical partagé a été consulté en urgence (bris de glace)"
+    return {
+        "resourceType": "Communication", "status": "completed",
+        "subject": {"reference": f"Patient/{record.id}"},
+        "recipient": [{"reference": f"Patient/{record.id}"}], "payload": [{"contentString": text}],
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize("where", IMITATED)
+@pytest.mark.parametrize("who", [PAUL, NINA, OTTO], ids=lambda who: who.name)
+def test_nobody_else_writes_what_could_pass_for_a_notice(
+    record: Record, where: str, who: Person
+) -> None:
+    body = message(record, **IMITATED[where])
+    answer = record.house.post("Communication", who, body)
+    assert answer.status == 422 and "notices" in answer.diagnostics
+    assert notices(record, record.holder) == []
+
+
+def test_nor_by_a_change_or_a_transaction(record: Record, house: House) -> None:
+    id_ = stored(house.post("Communication", PAUL, message(record)))
+    forged = message(record, category=[{"coding": [EVENT]}], id=id_)
+    put = house.call("PUT", f"Communication/{id_}", PAUL, forged)
+    patched = record.patch(
+        PAUL, id_, ("/category", [{"coding": [EVENT]}]), type_="Communication"
+    )
+    entry = {"request": {"method": "POST", "url": "Communication"}, "resource": forged}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    sent = house.post("", PAUL, bundle)
+    assert {put.status, patched.status, sent.status} <= {403, 405, 422}
+    assert record.found(record.holder, f"&category={EVENTS}|", "Communication") == set()
+
+
+@pytest.mark.parametrize("type_", ["CommunicationRequest", "Flag", "Task"])
+def test_nor_another_resource_with_its_code(record: Record, type_: str) -> None:
+    patient = {"reference": f"Patient/{record.id}"}
+    body = {
+        "CommunicationRequest": {"status": "active", "subject": patient, "category": [
+            {"coding": [EVENT]}]},
+        "Flag": {"status": "active", "subject": patient, "code": {"coding": [EVENT]}},
+        "Task": {"status": "requested", "intent": "order", "for": patient,
+                 "code": {"coding": [EVENT]}},
+    }[type_]  # fmt: skip
+    assert record.house.post(type_, PAUL, body | {"resourceType": type_}).status == 422

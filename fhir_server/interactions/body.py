@@ -15,10 +15,8 @@ from fhir_server.fhir.modifiers import not_understood
 from fhir_server.fhir.outcome import BadRequest, Issue, TooLarge, Unprocessable
 from fhir_server.fhir.subset import is_subset
 from fhir_server.interactions.context import Context
-from fhir_server.policy.people import identifier_text
-from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.policy.ins import faults
 from fhir_server.storage.writing import Draft
-from mappings.identifiers import ins_problem
 from profiles.validate import validate
 
 MOST_ISSUES = 50
@@ -94,31 +92,8 @@ def check_whole(resource: Mapping[str, Any]) -> None:
 
 
 def check_ins(resource: Mapping[str, Any], context: Context) -> None:
-    """The INS of a Patient, stored or contained, must be one: with FHIR_VALIDATION=strict it is
-    refused.
+    """Unprocessable for an INS that cannot be one; with FHIR_VALIDATION=warn it is stored, and its
+    writer is warned (`Consenting._remarks`).
     """
-    for patient, path in _patients(resource):
-        for n, identifier in enumerate(patient.get("identifier", ())):
-            is_ins = identifier_text(identifier).partition("|")[0] in INS_SYSTEMS
-            problem = ins_problem(identifier.get("value", "")) if is_ins else None
-            if problem and context.settings.validation == "strict":
-                raise Unprocessable(
-                    f"`{str(identifier.get('value', ''))[:100]}` is no INS: {problem}",
-                    code="value",
-                    expression=f"{path}.identifier[{n}].value",
-                )
-
-
-def _patients(resource: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
-    type_ = resource["resourceType"]
-    found = [(resource, "Patient")] if type_ == "Patient" else []
-    contained = enumerate(resource.get("contained", ()))
-    found += [
-        (item, f"{type_}.contained[{n}]")
-        for n, item in contained
-        if item.get("resourceType") == "Patient"
-    ]
-    subject = resource.get("subject", {})
-    if isinstance(subject, Mapping) and "identifier" in subject:
-        found.append(({"identifier": [subject["identifier"]]}, f"{type_}.subject"))
-    return found
+    for text, expression in faults(resource) if context.settings.validation == "strict" else ():
+        raise Unprocessable(text, code="value", expression=expression)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fhir_server.fhir.outcome import Forbidden, Issue, Unprocessable
-from fhir_server.policy import life, pcf
+from fhir_server.policy import ins, life, pcf
 from fhir_server.policy.consents import Reading, Remark, named
 from fhir_server.policy.relations import reading
 from fhir_server.storage.content import content_of
@@ -28,9 +28,16 @@ class Consenting(Repository):
         )
 
     def _remarks(self, resource: Mapping[str, Any], record: int) -> tuple[Issue, ...]:
-        """What a consent says in vain, or does beyond what it says, for whoever writes it."""
-        if resource["resourceType"] != "Consent" or self.house.rules is None:
+        """What its writer is warned of: an INS that cannot be one, which comes here with
+        FHIR_VALIDATION=warn alone; what a consent says in vain, or does beyond what it says.
+        """
+        if self.house.rules is None:
             return ()
+        if resource["resourceType"] != "Consent":
+            return tuple(
+                Issue("value", text, expression, severity="warning")
+                for text, expression in ins.faults(resource)
+            )
         found = self._read_consent(resource, record)
         remarks = [*found.remarks, *self._in_vain(found, record)]
         return tuple(

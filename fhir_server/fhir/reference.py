@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/references.html#literal
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -190,6 +190,32 @@ def _gather(value: Any, found: list[dict[str, Any]]) -> None:
         for name, item in value.items():
             if (type(item) is dict or type(item) is list) and name != skipped:
                 _gather(item, found)
+
+
+Change = Callable[[str, dict[str, Any]], dict[str, Any]]  # name, Reference → Reference
+
+
+def changed(resource: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """`resource` with each Reference element of its own as `change` makes it; what it contains
+    stays.
+    """
+    return _changed(resource, resource["resourceType"], change)
+
+
+def _changed(value: Mapping[str, Any], type_: str, change: Change) -> dict[str, Any]:
+    members, made = r4().types[type_].members, dict(value)
+    for name, item in value.items():
+        if name not in members or type(item) not in (dict, list):
+            continue
+        inner, many = members[name][1], item if type(item) is list else [item]
+        if inner == "Reference":
+            found = [change(name, one) if type(one) is dict else one for one in many]
+        elif inner in r4().types and inner != "Resource":
+            found = [_changed(one, inner, change) if type(one) is dict else one for one in many]
+        else:
+            continue
+        made[name] = found if type(item) is list else found[0]
+    return made
 
 
 def pointed(value: Any, addresses: Mapping[str, str]) -> Any:

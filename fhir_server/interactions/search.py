@@ -25,6 +25,7 @@ from fhir_server.search.query import AllOf, Query
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from mappings.identifiers import normal
+from profiles.definitions import r4
 
 
 def search(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -126,7 +127,10 @@ def read_query(
     hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
     if not hidden:
         return query
-    seen = without(type_, pairs, hidden, base=context.base, offer=stored.offer)
+    seen = without(
+        type_, pairs, hidden, base=context.base, offer=stored.offer,
+        types_of=lambda id_: stored.types_of(id_, r4().resources),
+    )  # fmt: skip
     return replace(query, where=read(seen).where)
 
 
@@ -135,7 +139,7 @@ def _refuse_ambiguous(query: Query, stored: Writing, context: Context) -> None:
     sees them: R4, https://hl7.org/fhir/R4/search.html#reference
     """
     for one in query.untyped:
-        types = stored.types_of(one.id_, one.types)
+        types = stored.types_of(one.id_, one.types, least=2)
         seen = sorted(type_ for type_ in types if grants(context.subject, type_, "r"))
         if len(seen) > 1:
             ways = " or ".join(f"`{type_}/{one.id_}`" for type_ in seen)

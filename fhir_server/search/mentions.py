@@ -5,13 +5,14 @@ The index of a list still knows the entries that are left out of its answers, so
 `List?item=DocumentReference/1` would tell hidden from absent (`contract.md` section 5).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from fhir_server.fhir.reference import DOCUMENTS, Local, parse
 from fhir_server.search.filter import FILTER, Comparison, comparisons, read
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.registry import DEFINED, Offer
 from fhir_server.search.terms import as_one, plain, split
+from fhir_server.search.types.reference import leads_to
 
 Pair = tuple[str, str]
 Address = tuple[str, str]
@@ -46,8 +47,11 @@ def without(
     *,
     base: str,
     offer: Offer = DEFINED,
+    types_of: Callable[[str], Collection[str]] = lambda _: (),
 ) -> list[Pair]:
-    """The parameters with an id that nothing has in place of each hidden document's."""
+    """The parameters with an id that nothing has in place of each hidden document's. An id without
+    a type may be that of something else too: of `types_of` it, which the caller sees.
+    """
 
     def seen(name: str, part: str) -> str:
         parameter = _reference(type_, name, offer)
@@ -56,7 +60,10 @@ def without(
         found = hidden & set(_addresses(type_, parameter, name, part, base))
         if not found:
             return part
-        return f"{min(found)[0]}/{NOBODY}" if "/" in part else NOBODY
+        if "/" in part:
+            return f"{min(found)[0]}/{NOBODY}"
+        others = [] if ":" in name else [t for t in types_of(plain(part)) if leads_to(parameter, t)]
+        return f"{min(others)}/{part}" if others else NOBODY
 
     return [
         (

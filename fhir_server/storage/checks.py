@@ -25,6 +25,7 @@ from fhir_server.policy import life, notices
 from fhir_server.policy.clocks import release
 from fhir_server.policy.labels import label_problem, labels, misplaced_flag
 from fhir_server.policy.matrix import kind_of
+from fhir_server.policy.names import blank_name, says_two
 from fhir_server.policy.owners import authors_of, owners_of
 from fhir_server.policy.people import holders
 from fhir_server.policy.scope import is_own
@@ -36,7 +37,7 @@ from fhir_server.storage.content import byte_addresses, content_of, local
 from fhir_server.storage.engine import StorageConflict
 from fhir_server.storage.houses import houses_of
 from fhir_server.storage.opened import NO_ACCESS
-from fhir_server.storage.place import finding, patient_of
+from fhir_server.storage.place import finding, patient_of, with_literal_patient
 from fhir_server.storage.read import raw_version, referring
 from fhir_server.storage.reindex import Progress, progress, run
 from fhir_server.storage.rows import Named
@@ -131,12 +132,12 @@ class Checking(Consenting):
             resource.get("status") == "superseded", kind_of(resource),
         )  # fmt: skip
 
-    def _standing_for(self, resource: Mapping[str, Any], type_: str, index: Index) -> Standing:
+    def _standing_for(self, resource: Mapping[str, Any], type_: str) -> Standing:
         """Whose record a new resource goes into, and the caller's place there."""
         nature = nature_of(type_)
         if nature == "shared" or type_ == "Patient":
             return OF_NOBODY
-        named = patient_of(resource, index, base=self.house.base)
+        named = patient_of(resource, base=self.house.base)
         unopened = type_ == "Consent" and (life.objects(resource) or life.agrees(resource))
         standing = self._place_of(named, unopened=unopened) if named else None
         if standing is not None:
@@ -164,13 +165,13 @@ class Checking(Consenting):
                 raise Forbidden(NO_ACCESS, rule="no-rule-permits", record=record)
         return standing
 
-    def _check_place(self, resource: Mapping[str, Any], index: Index, standing: Standing) -> None:
+    def _check_place(self, resource: Mapping[str, Any], standing: Standing) -> None:
         """A resource stays in its record: its new version speaks of the same patient."""
         if self.house.rules is None or standing.record in (SHARED, UNPLACED):
             return
         if nature_of(resource["resourceType"]) not in ("clinical", "team", "relative"):
             return
-        named = patient_of(resource, index, base=self.house.base)
+        named = patient_of(resource, base=self.house.base)
         there = self.standing(named) if named else None
         if there is None or there.record != standing.record:
             raise Unprocessable("a resource keeps its patient", code="business-rule")
@@ -179,6 +180,16 @@ class Checking(Consenting):
         if current.record in (SHARED, UNPLACED):
             return Standing(current.record, "shared", True, frozenset())
         return self.standing(Named(resource=(current.type_, current.id_))) or OF_NOBODY
+
+    def _placed(self, resource: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
+        """The resource as it lies in its record: its holder is named by address, so that chains,
+        compartments and includes lead to him.
+        """
+        if self.house.rules is None or not standing.patient:
+            return dict(resource)
+        return with_literal_patient(
+            resource, standing.patient, lambda ins: self.is_holder(standing.record, ins)
+        )
 
     def name_subject(
         self, document: dict[str, Any], ins: str, inside: Mapping[str, Any] | None = None
@@ -190,7 +201,7 @@ class Checking(Consenting):
         the subject. Chains such as patient.identifier follow literal references.
         """
         of_header = Named(identifiers=(ins,) if ins else ())
-        named = patient_of(document, NO_INDEX, base=self.house.base) or of_header
+        named = patient_of(document, base=self.house.base) or of_header
         standing = self._place_of(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
@@ -200,13 +211,10 @@ class Checking(Consenting):
             holder = raw_version(self.session, "Patient", standing.patient)
             if holder and (trait := contradiction(inside, content_of(holder.body))):
                 raise another_patient(trait)
-        subject = dict(document.get("subject", {}))
-        if subject.get("reference", "").startswith("#"):
-            context = document.setdefault("context", {})
-            document["context"] = {
-                "sourcePatientInfo": {"reference": subject["reference"]}
-            } | context
-        document["subject"] = subject | {"reference": f"Patient/{standing.patient}"}
+        if not document.get("subject"):
+            document["subject"] = {"reference": f"Patient/{standing.patient}"}
+        ours = named.identifiers
+        document |= with_literal_patient(document, standing.patient, lambda ins: ins in ours)
 
     def _check(
         self,
@@ -236,6 +244,7 @@ class Checking(Consenting):
                 )
         if self.enforce:
             self._check_references(resource, id_, before)
+        self._check_names(resource, before)
 
     def _check_codes(self, resource: Mapping[str, Any]) -> None:
         """Unprocessable for codes that would have no effect, or another than they seem to have."""
@@ -300,6 +309,34 @@ class Checking(Consenting):
         if isinstance(reference, Urn | Conditional):  # what these stand for has been put there
             raise nothing_there(text, resource)
         return reference if isinstance(reference, Local) else None
+
+    def _check_names(
+        self, resource: Mapping[str, Any], before: Mapping[str, Any] | None
+    ) -> None:
+        """No reference says one by its address and another by its identifier; rights go by
+        identifiers without blanks around them. Only of what the caller sees is anything told.
+        """
+        known = elements(before) if before else []
+        both = [one for one in elements(resource) if "identifier" in one and one not in known]
+        seen = self._reachable([one["reference"] for one in both]) if both else set[str]()
+        find = finding(self.session, resource, base=self.house.base)
+        for one in both:
+            if one["reference"] in seen and says_two(one, find):
+                raise Unprocessable(
+                    f"`{one['reference'][:100]}` and the identifier beside it name two",
+                    code="business-rule",
+                    expression=place_of(one["reference"], resource).removesuffix(".reference"),
+                )
+        if self.house.rules and (text := blank_name(resource)) and not blank_name(before):
+            raise Unprocessable(f"`{text[:100]}` has blanks around it: take them off", code="value")
+
+    def _reachable(self, texts_: list[str]) -> set[str]:
+        """Which of these references lead to what is contained, or what the caller sees."""
+        led = {text: local(text, self.house.base) for text in texts_ if text[:1] != "#"}
+        there = {(target.type_, target.id_) for target in led.values() if target is not None}
+        there = (there & self.created) | self.visible(there - self.created)
+        found = {text for text, to in led.items() if to and (to.type_, to.id_) in there}
+        return found | {text for text in texts_ if text[:1] == "#"}
 
     def settle(self, *addresses: tuple[str, str]) -> None:
         """At the end of a request: Conflict when what it deleted (of it these alone, or all) is

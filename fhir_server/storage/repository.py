@@ -262,10 +262,12 @@ class Repository(Opened):
             )
         }
 
-    def types_of(self, id_: str, types: Sequence[str]) -> set[str]:
-        """Those of these types of which the caller sees a resource with this id, if several."""
+    def types_of(self, id_: str, types: Sequence[str], *, least: int = 1) -> set[str]:
+        """Those of these types of which the caller sees a resource with this id; none where there
+        are not `least`, whoever sees them.
+        """
         there = read.types_with(self.session, id_, types)
-        if len(there) < 2:  # nobody need be asked who sees it
+        if len(there) < least:
             return set()
         return {type_ for type_, _ in self.visible((type_, id_) for type_ in there)}
 

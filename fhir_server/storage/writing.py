@@ -26,7 +26,6 @@ from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.due import set_due
 from fhir_server.storage.membership import MEMBERS_OWN
 from fhir_server.storage.opened import NO_ACCESS
-from fhir_server.storage.place import with_literal_subject
 from fhir_server.storage.read import past_version, raw_version
 from fhir_server.storage.replacements import Replacing
 from fhir_server.storage.teams import TYPE as TEAM
@@ -77,12 +76,11 @@ class Writing(Replacing):
         no rule permits.
         """
         resource, type_ = draft.resource, draft.type_
-        index = self._index(resource)
         acts = creation(resource, self.subject) if self.house.rules else ()
-        standing = within or self._standing_for(resource, type_, index)
-        if (literal := with_literal_subject(resource, standing.patient)) != resource:
-            draft = replace(draft, resource=literal, text=b"")
-            resource, index = literal, self._index(literal)
+        standing = within or self._standing_for(resource, type_)
+        draft = self._placed_draft(draft, standing)
+        resource = draft.resource
+        index = self._index(resource)
         owners = self._owners(resource, standing)
         rules = self.permit(acts, standing, self._row(type_, owners, resource))
         self._check(resource, id_, standing.record)
@@ -113,9 +111,10 @@ class Writing(Replacing):
         old = {} if current.deleted else content_of(current.body)
         # What the caller was not shown of it is neither compared nor lost.
         shown = content_of(self.shown([current])[0]) if current.linked and old else old
+        standing, facts = self._standing_of(current), self.facts_of(current)
+        draft = self._placed_draft(draft, standing)
         resource = draft.resource
         acts = () if current.deleted else self._acts(shown, resource)
-        standing, facts = self._standing_of(current), self.facts_of(current)
         rules = self.permit(acts, standing, self.row_facts(current.type_, facts))
         is_same = method == "PATCH" and _is_same(current, shown, draft)
         if not current.deleted and (is_same or (self.house.rules and not acts)):
@@ -131,24 +130,23 @@ class Writing(Replacing):
             draft = replace(draft, resource=restored(resource, shown, old), text=b"")
             resource = draft.resource
         index = self._index(resource)
-        self._check_place(resource, index, standing)
+        self._check_place(resource, standing)
         record = standing.record
         if not self.house.rules:
-            record = self._standing_for(resource, draft.type_, index).record
-        new = self._new(
-            draft,
-            current.id_,
-            current.version + 1,
-            method,
-            record,
-            self._facts(resource, facts.owners, facts.veiled_until or self._veil(current, acts)),
-        )
+            record = self._standing_for(resource, draft.type_).record
+        veiled = facts.veiled_until or self._veil(current, acts)
+        made = self._facts(resource, facts.owners, veiled)
+        new = self._new(draft, current.id_, current.version + 1, method, record, made)
         write.replace(self.session, current.pk, new, index, base=self.house.base)
         self._derive(resource, new)
         if draft.type_ == "DocumentReference":
             self._flag_replaced(resource, *flag_change(old, resource))
         remarks = self._remarks(resource, record)
         return Written(version_of(current.pk, new), record, rules, remarks=remarks)
+
+    def _placed_draft(self, draft: Draft, standing: Standing) -> Draft:
+        placed = self._placed(draft.resource, standing)
+        return draft if placed == draft.resource else replace(draft, resource=placed, text=b"")
 
     def may(self, act: Act, current: Version) -> bool:
         """Whether the caller may do this to what lies there."""

@@ -135,7 +135,8 @@ def test_Q09_images_are_found_by_technique_and_part_of_the_body(
 LISTS = [
     ("designationType=04", "0"), (f"designationType={JDV_J59}|07", "1"), ("designationType=9", ""),
     ("sourceId=urn:oid:1.2.3", "0"), (f"sourceId={URI}|urn:oid:1.2.4", "1"),
-    (f"sourceId={URI}|", "01"), (f"sourceId={URI}|1.2.3", ""), ("isArchived=true", "1"),
+    (f"sourceId={URI}|", "01"), (f"sourceId={URI}|1.2.3", "0"), (f"sourceId={URI}|1.2.5", ""),
+    ("isArchived=true", "1"),
     ("isArchived:missing=true", "0"), ("isArchived=false", "0"), ("isArchived:not=false", "1"),
     ("isArchived:not=true", "0"), ("isArchived=true,false", "01"), ("isArchived=|false", "0"),
     ("isArchived=other", ""), ("_filter=isArchived eq false", "0"),

@@ -1,0 +1,50 @@
+"""Names that cannot be acted upon: a reference that says two, an identifier with blanks around it.
+
+`contract.md` section 7 of the design, Identifiers.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir_server.policy.people import NATIONAL, Find, identifier_text, identifiers, people
+from fhir_server.policy.relation import Resource
+from fhir_server.policy.subject import INS_SYSTEMS
+from mappings.identifiers import normal
+
+
+def says_two(reference: Mapping[str, Any], find: Find) -> bool:
+    """Whether the identifier of a reference is not one of whom it leads to: the latter has another
+    in this system (an INS is one whatever its system).
+    """
+    said = identifier_text(reference.get("identifier", {}))
+    target = find(reference.get("reference", "")) if said else None
+    if target is None:
+        return False
+    system = said.partition("|")[0]
+    systems = INS_SYSTEMS if system in INS_SYSTEMS else (system,)
+    own = {*identifiers(target, *systems), *_of_role(reference, systems, target, find)}
+    is_unknown_patient = system in INS_SYSTEMS and target["resourceType"] == "Patient"
+    return said not in own and bool(own or is_unknown_patient)
+
+
+def _of_role(
+    reference: Mapping[str, Any], systems: tuple[str, ...], target: Resource, find: Find
+) -> Iterator[str]:
+    if target["resourceType"] == "PractitionerRole":
+        names = people({"reference": reference["reference"]}, find, houses=True)
+        yield from (name for name in names if name.partition("|")[0] in systems)
+
+
+def blank_name(value: Any) -> str:
+    """The first identifier of a person or an establishment, anywhere below, that has blanks around
+    its value; "" when there is none.
+    """
+    if isinstance(value, list):
+        return next((found for item in value if (found := blank_name(item))), "")
+    if not isinstance(value, dict):
+        return ""
+    system, text = value.get("system"), value.get("value")
+    if isinstance(system, str) and isinstance(text, str) and text != text.strip():
+        if normal(system.strip(), text)[0] in NATIONAL:
+            return text
+    return next((found for item in value.values() if (found := blank_name(item))), "")

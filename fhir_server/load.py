@@ -53,7 +53,7 @@ from mappings.xml_text import XmlError, root_of, starts_like_xml
 log = logging.getLogger("fhir_server")
 
 NAME = "fhir-server load"
-LOADER = Subject("operator", "", name=NAME, client=NAME)
+LOADER = Subject("operator", "", name=NAME, client=NAME, scope="system/*.cruds")
 BY_LOADER = Is("actor", "operator")
 LOADING = RuleSet("loading", (
     Rule("L01", PERMIT, ACTIONS, BY_LOADER,

@@ -88,6 +88,7 @@ def document(patient_id: str, **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "DocumentReference",
         "status": "current",
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]},
         "subject": {"reference": f"Patient/{patient_id}"},
         "content": [{"attachment": {"contentType": "application/pdf", "data": PDF}}],
     } | more

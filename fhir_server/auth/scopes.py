@@ -28,11 +28,11 @@ LETTERS = {
 VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 # What an IHE transaction needs; the scope is its name.
 TRANSACTIONS = {
-    "ITI-65": "user/DocumentReference.cu user/List.cu user/Binary.c user/Patient.r",
+    "ITI-65": "user/DocumentReference.cu user/List.cu user/Binary.c user/Bundle.c user/Patient.r",
     "ITI-66": "user/List.s",
     "ITI-67": "user/DocumentReference.s",
     "ITI-68": "user/Binary.r",
-    "ITI-105": "user/DocumentReference.c",
+    "ITI-105": "user/DocumentReference.c user/Binary.c user/List.c",
 }
 
 # A scope with a constraint (`?category=…`) is left unread like any unknown word: it grants nothing.

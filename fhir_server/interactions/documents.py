@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from typing import Any, Mapping
 
+from fhir_server.auth.scopes import require
 from fhir_server.fhir.formats import split
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
@@ -78,8 +79,10 @@ def decoded(text: str, expression: str) -> bytes:
 
 def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -> Written:
     """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived,
-    a List goes with it.
+    a List goes with it. Forbidden where the token does not cover one of the three.
     """
+    for type_ in ("DocumentReference", "Binary", "List"):
+        require(context.subject, type_, "c")
     document = dict(draft.resource)
     contents = document["content"]
     attachment = dict(only_attachment(document))
@@ -127,6 +130,7 @@ def deposit(
     """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary
     with its facts.
     """
+    require(context.subject, "Binary", "c")  # whatever entry or content it comes in
     attachment = only_attachment(document)
     content = recognised(data, attachment.get("contentType", ""), context)
     attachment = {"contentType": content.media} | attachment

@@ -40,7 +40,10 @@ CASES = [
     ("ITI-67", "DocumentReference", "s"),
     ("ITI-67", "Binary", ""),
     ("ITI-68", "Binary", "r"),
+    ("ITI-65", "Bundle", "c"),
     ("ITI-105", "DocumentReference", "c"),
+    ("ITI-105", "Binary", "c"),
+    ("ITI-105", "List", "c"),
     ("iti-105", "DocumentReference", ""),
     ("ITI-67 ITI-68", "DocumentReference", "s"),
 ]

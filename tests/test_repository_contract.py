@@ -29,6 +29,7 @@ from tests.stores import (
     writing,
 )
 
+LETTER = {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]}
 AT_ONCE = 30
 
 
@@ -131,7 +132,7 @@ def test_of_many_who_deposit_one_unique_id_one_wins(database_url: str) -> None:
     house = House(database_url)
     record = opened(house, ANNE, NINA)
     body = {
-        "resourceType": "DocumentReference", "status": "current",
+        "resourceType": "DocumentReference", "status": "current", "type": LETTER,
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:2.25.1"},
         "subject": {"reference": f"Patient/{record}"}, "author": [logical(ANNE)],
         "content": [{"attachment": {"contentType": "text/plain", "data": "YQ=="}}],

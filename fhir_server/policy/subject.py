@@ -21,6 +21,8 @@ ACTORS = (
     "eu-professional",
 )
 # The person whose record it is, and who acts for him.
+# Who acts for a structure: that a record exists is no secret to them (contract 7, Status).
+PROFESSIONALS = frozenset({"professional", "secretary", "system"})
 HOLDER_SIDE = frozenset({"holder", "representative"})
 INS_SYSTEMS = (
     "urn:oid:1.2.250.1.213.1.4.8",  # INS-NIR
@@ -68,6 +70,6 @@ class Subject:
         professionals the house.
         """
         houses = (
-            (self.organization,) if self.actor in ("professional", "secretary", "system") else ()
+            (self.organization,) if self.actor in PROFESSIONALS else ()
         )
         return tuple(identifier for identifier in (self.identifier, *houses) if identifier)

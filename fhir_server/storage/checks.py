@@ -29,6 +29,7 @@ from fhir_server.policy.names import blank_name, says_two
 from fhir_server.policy.owners import authors_of, owners_of
 from fhir_server.policy.people import holders
 from fhir_server.policy.scope import is_own
+from fhir_server.policy.subject import PROFESSIONALS
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
@@ -46,7 +47,7 @@ from fhir_server.storage.write import Facts, New, facts_at
 from mappings.traits import contradiction
 
 # To whom the existence of a record is no secret (contract 7, Status).
-KNOW_RECORDS = frozenset({"professional", "secretary", "system", "operator"})
+KNOW_RECORDS = PROFESSIONALS | {"operator"}
 # Relations that tell whom a record concerns that it is there.
 PERSONAL = frozenset({"holder", "guardian", "representative", "assistant", "kin", "expert"})
 NO_INDEX = Index(frozenset(), (), (), (), ())

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#read, #vread
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from fhir_server.policy.subject import PROFESSIONALS
 from fhir_server.storage.engine import Session
 from fhir_server.storage.rows import (
     Named,
@@ -49,7 +50,7 @@ def read_text(type_: str, shape: Shape, traced: bool) -> str:
     return f"WITH {', '.join(parts)} SELECT {', '.join(COLUMNS)}, full_, rules FROM seen"
 
 
-_PROFESSIONALS = frozenset({("actor", "professional"), ("actor", "secretary"), ("actor", "system")})
+_PROFESSIONALS = frozenset(("actor", actor) for actor in PROFESSIONALS)
 
 
 def is_professional(shape: Shape) -> bool:

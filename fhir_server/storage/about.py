@@ -9,7 +9,8 @@ from typing import Any
 
 from fhir_server.fhir.reference import DOCUMENTS, elements
 from fhir_server.policy.matrix import merged
-from fhir_server.storage.content import byte_addresses, content_of, local
+from fhir_server.storage.attachments import bytes_of
+from fhir_server.storage.content import content_of, local
 from fhir_server.storage.engine import Session
 from fhir_server.storage.write import Facts, facts_at, set_facts
 
@@ -40,11 +41,9 @@ def facts_about(
     )
 
 
-def spread(
-    session: Session, id_: str, document: Mapping[str, Any], record: int, facts: Facts, base: str
-) -> None:
+def spread(session: Session, id_: str, record: int, facts: Facts, base: str) -> None:
     """Give the bytes of a document, and what speaks of it or them, the facts it has now."""
-    for address in (("DocumentReference", id_), *byte_addresses(document, base)):
+    for address in (("DocumentReference", id_), *bytes_of(session, id_)):
         set_facts(session, address, record, facts)
         _settle(session, *address, base)
 

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, Mapping
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Forbidden, Unprocessable
+from fhir_server.fhir.own_addresses import BYTES
 from fhir_server.fhir.reference import (
     DOCUMENTS,
     Conditional,
@@ -34,7 +35,7 @@ from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
 from fhir_server.storage.consenting import Consenting
-from fhir_server.storage.content import byte_addresses, content_of, local
+from fhir_server.storage.content import content_of, local
 from fhir_server.storage.engine import StorageConflict
 from fhir_server.storage.houses import houses_of
 from fhir_server.storage.opened import NO_ACCESS
@@ -273,14 +274,24 @@ class Checking(Consenting):
                 raise Conflict("this INS has a record already", expression="Patient.identifier")
 
     def _check_bytes(self, document: Mapping[str, Any]) -> None:
-        """A new document brings its bytes: another's would get the new one's owners and labels."""
-        for address in byte_addresses(document, self.house.base) if self.house.rules else ():
-            if address not in self.created:
-                raise Unprocessable(
-                    "a document is deposited together with its bytes",
-                    code="business-rule",
-                    expression="DocumentReference.content.attachment.url",
-                )
+        """A new document brings its bytes: those elsewhere could be changed or lost, another's
+        would get the new one's owners and labels.
+        """
+        if document["resourceType"] != "DocumentReference" or self.house.rules is None:
+            return
+        for place, content in enumerate(document.get("content", ())):
+            attachment = content.get("attachment", {})
+            there = local(attachment.get("url", ""), self.house.base)
+            if "data" in attachment or (
+                there and there.type_ in BYTES and (there.type_, there.id_) in self.created
+            ):
+                continue
+            raise Unprocessable(
+                "a document is deposited together with its bytes: as `data`, or in a Binary of"
+                " the same transaction",
+                code="business-rule",
+                expression=f"DocumentReference.content[{place}].attachment.url",
+            )
 
     def _check_references(
         self, resource: Mapping[str, Any], id_: str, before: Mapping[str, Any] | None

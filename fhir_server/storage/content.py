@@ -4,6 +4,7 @@ from typing import Any, Mapping
 
 from fhir_server.fhir.dates import EARLIEST, interval
 from fhir_server.fhir.json_format import read
+from fhir_server.fhir.own_addresses import BYTES
 from fhir_server.fhir.reference import Local, parse
 
 Resource = Mapping[str, Any]
@@ -26,12 +27,12 @@ def local(text: str, base: str) -> Local | None:
 
 
 def byte_addresses(document: Resource, base: str) -> list[tuple[str, str]]:
-    """The addresses of the Binary resources that hold a document's bytes."""
+    """The addresses here that a document gives for its bytes."""
     if document["resourceType"] != "DocumentReference":
         return []
     urls = [content.get("attachment", {}).get("url", "") for content in document.get("content", ())]
     targets = [local(url, base) for url in urls]
-    return [(t.type_, t.id_) for t in targets if t is not None and t.type_ == "Binary"]
+    return [(t.type_, t.id_) for t in targets if t is not None and t.type_ in BYTES]
 
 
 def birth(patient: Resource) -> int:

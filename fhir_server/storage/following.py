@@ -17,7 +17,8 @@ from fhir_server.storage import write
 from fhir_server.storage.about import spread
 from fhir_server.storage.chain import replaced_by
 from fhir_server.storage.checks import Checking
-from fhir_server.storage.content import birth, content_of
+from fhir_server.storage.attachments import attach
+from fhir_server.storage.content import birth, byte_addresses, content_of
 from fhir_server.storage.due import add_due, set_due
 from fhir_server.storage.membership import Membership
 from fhir_server.storage.notices import tell
@@ -51,8 +52,10 @@ class Following(Checking, Membership):
             self.standings.clear()
             self._derive_again(new.type_, new.id_)
         self._start_clocks(resource, new)
+        if new.type_ == "DocumentReference":
+            attach(self.session, new.id_, byte_addresses(resource, self.house.base))
         if new.type_ == "DocumentReference" and new.version > 1:  # its first bytes come with it
-            spread(self.session, new.id_, resource, new.record, new.facts, self.house.base)
+            spread(self.session, new.id_, new.record, new.facts, self.house.base)
 
     def _check_chain(self, id_: str, taken: frozenset[str]) -> None:
         """A document that a hidden one replaced leaves no superseded trace: its flags are taken off

@@ -16,6 +16,7 @@ OF_A_RECORD = {
     "token": "pk IN ({rows})",
     "key": "pk IN ({rows})",  # SQLite alone
     "contained": "container IN ({pk})",
+    "attachment": "document IN ({documents})",
     "history": "(type, id) IN ({address})",
     "trail": "id IN ({notes})",
     "relation": "record = :record",
@@ -31,6 +32,8 @@ PARTS = {
     "rows": "SELECT r.pk FROM resource r WHERE r.record = :record UNION ALL"
     " SELECT c.pk FROM resource r JOIN contained c ON c.container = r.pk"
     " WHERE r.record = :record",
+    "documents": "SELECT r.id FROM resource r"
+    " WHERE r.record = :record AND r.type = 'DocumentReference'",
     "address": "SELECT r.type, r.id FROM resource r WHERE r.record = :record",
     # By the index of what is pending, and by those that have become AuditEvents.
     "notes": "SELECT t.id FROM trail t WHERE t.pending AND t.record = :record UNION ALL"

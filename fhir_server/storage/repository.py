@@ -6,6 +6,7 @@ from typing import Any, Iterable, Iterator, Sequence
 from fhir_server.audit.note import Note
 from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
+from fhir_server.fhir import own_addresses
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
 from fhir_server.policy.facts import SHARED, nature_of, ownership
 from fhir_server.policy.logged import as_read
@@ -276,15 +277,24 @@ class Repository(Opened):
         documents.
         """
         if self.scope.everything:
-            return [v.body for v in versions]
+            return [self._addressed(v, v.body) for v in versions]
         found = [read_json(bytes(v.body)) if _may_hide(v) else {} for v in versions]
         links = {link for resource in found if resource for link in removable_links(resource)}
         hidden = frozenset(links - self.visible(links, deleted=True))
         attended = self._attended(versions)
         return [
-            self._shown(version, resource, hidden, attends=version.record in attended)
+            self._addressed(
+                version,
+                self._shown(version, resource, hidden, attends=version.record in attended),
+            )
             for version, resource in zip(versions, found, strict=True)
         ]
+
+    def _addressed(self, version: Version, text: bytes) -> bytes:
+        """With the addresses of bytes as they can be fetched now; a Bundle is as it was sent."""
+        if version.type_ == "Bundle":
+            return text
+        return own_addresses.shown(text, base=self.house.base)
 
     def _shown(
         self,

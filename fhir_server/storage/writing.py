@@ -11,6 +11,7 @@ from fhir_server.fhir.dates import instant
 from fhir_server.fhir.json_format import says_the_same, splice
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import Conflict, Forbidden, Issue
+from fhir_server.fhir.own_addresses import is_spaced, kept
 from fhir_server.policy import life
 from fhir_server.policy.consents import said_of
 from fhir_server.policy.facts import Standing, chooses_ids
@@ -20,9 +21,10 @@ from fhir_server.policy.relations import record_state
 from fhir_server.policy.writes import Act, change, creation, removal
 from fhir_server.storage import write
 from fhir_server.storage.about import spread
+from fhir_server.storage.attachments import bytes_of
 from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by, with_flags
 from fhir_server.storage.checks import NO_INDEX
-from fhir_server.storage.content import birth, byte_addresses, content_of
+from fhir_server.storage.content import birth, content_of
 from fhir_server.storage.due import set_due
 from fhir_server.storage.membership import MEMBERS_OWN
 from fhir_server.storage.opened import NO_ACCESS
@@ -75,6 +77,7 @@ class Writing(Replacing):
         Unprocessable for a patient or reference that leads nowhere the caller sees, Forbidden where
         no rule permits.
         """
+        draft = self._kept(draft)
         resource, type_ = draft.resource, draft.type_
         acts = creation(resource, self.subject) if self.house.rules else ()
         standing = within or self._standing_for(resource, type_)
@@ -110,9 +113,9 @@ class Writing(Replacing):
         """
         old = {} if current.deleted else content_of(current.body)
         # What the caller was not shown of it is neither compared nor lost.
-        shown = content_of(self.shown([current])[0]) if current.linked and old else old
+        shown = self._as_shown(current) if current.linked and old else old
         standing, facts = self._standing_of(current), self.facts_of(current)
-        draft = self._placed_draft(draft, standing)
+        draft = self._placed_draft(self._kept(draft), standing)
         resource = draft.resource
         acts = () if current.deleted else self._acts(shown, resource)
         rules = self.permit(acts, standing, self.row_facts(current.type_, facts))
@@ -152,6 +155,16 @@ class Writing(Replacing):
         """Whether the caller may do this to what lies there."""
         row = self.row_facts(current.type_, self.facts_of(current))
         return self.decision(act, self._standing_of(current), row).permitted
+
+    def _kept(self, draft: Draft) -> Draft:
+        """The draft as it is stored: what leads to this server does so under any address of it."""
+        resource = kept(draft.resource, base=self.house.base)
+        if resource is draft.resource and not is_spaced(draft.text):
+            return draft
+        return replace(draft, resource=resource, text=b"")
+
+    def _as_shown(self, current: Version) -> dict[str, Any]:
+        return kept(content_of(self.shown([current])[0]), base=self.house.base)
 
     def _acts(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Act, ...]:
         rules = self.house.rules
@@ -219,7 +232,7 @@ class Writing(Replacing):
             waiting += replaced_by(old, self.house.base)
             if current.deleted:
                 found = flagged(facts, added, taken, release(self.moment.now))
-                spread(self.session, id_, old, current.record, found, self.house.base)
+                spread(self.session, id_, current.record, found, self.house.base)
                 continue
             new = self._new(
                 Draft(made := with_flags(old, added, taken)),
@@ -290,9 +303,9 @@ class Writing(Replacing):
         if current.type_ == TEAM:
             self._read_consents_again(current.record)
         set_due(self.session, current.address, current.record, ())
-        for type_, id_ in byte_addresses(content_of(current.body), self.house.base):
-            with self.asking("identifier"):  # one's own bytes, without a right to read
-                content = self._read(type_, id_, None)
+        is_document = current.type_ == "DocumentReference"
+        for address in bytes_of(self.session, current.id_) if is_document else ():
+            content = raw_version(self.session, *address)
             if content is not None and not content.deleted:
                 self._erase(content, facts, rules)
         return Written(version_of(current.pk, new), current.record, rules)

@@ -96,6 +96,8 @@ def test_R022_no_row_is_left_that_leads_to_nothing(record: Record) -> None:
             his = f"pk NOT IN ({all_rows})"
         if table == "contained":
             his = "container NOT IN (SELECT pk FROM resource)"
+        if table == "attachment":
+            his = "document NOT IN (SELECT id FROM resource WHERE type = 'DocumentReference')"
         assert session.rows(f"SELECT count(*) FROM {table} WHERE {his}", {})[0][0] == 0, table
 
 

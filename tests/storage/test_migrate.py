@@ -27,6 +27,7 @@ TABLES = {
     "0003": {"due": {"due_at", "due_record"}, "lease": set[str]()},
     "0004": {"parameter": set[str](), "indexing": set[str]()},
     "0006": {"contained": {"contained_container", "contained_type"}},
+    "0010": {"attachment": {"attachment_bytes"}},
 }
 COLUMNS = {"resource": ("superseded", "kind"), "string": ("rest", "whole")}  # of 0005, 0007
 
@@ -172,6 +173,45 @@ def test_a_document_without_a_type_counts_as_one_of_each(first: Database) -> Non
     known = "SELECT id, kind FROM resource WHERE record = 7"
     found = {row[0]: row[1] for row in first.session().rows(known, {})}
     assert found == {"d": "mixed", "b": "mixed", "t": "none"}
+
+
+def test_what_lay_there_leads_to_the_same_under_any_address(first: Database) -> None:
+    opened = "INSERT INTO record (number, state, born, patient) VALUES (7, 'open', 0, 'p')"
+    session = first.session()
+    session.run(opened, {})
+    old, other = "https://old.example/fhir", "https://other.example/fhir"
+
+    def document(base: str, binary: str) -> dict[str, Any]:
+        return {
+            "resourceType": "DocumentReference", "status": "superseded",
+            "subject": {"reference": f"{base}/Patient/p"},
+            "content": [{"attachment": {"url": f"{base}/Binary/{binary}"}}],
+        }  # fmt: skip
+
+    listed = {"resourceType": "List", "entry": [{"item": {"reference": f"{old}/List/2"}}]}
+    task = {"for": {"reference": f"{old}/Patient/1"}}
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": task}]}
+    laid = {
+        "d": document(old, "b"), "elsewhere": document(other, "unknown"), "l": listed, "u": bundle,
+        "foreign": document("https://foreign.example/fhir", "later"),  # of another deposit
+    }  # fmt: skip
+    for id_, resource in laid.items():
+        lay(first, id_, resource)
+    for id_ in ("b", "later"):
+        lay(first, id_, {"resourceType": "Binary"})
+    session.run("UPDATE resource SET updated = 2000 WHERE id = 'later'", {})
+    session.run("UPDATE resource SET masked = :yes WHERE id = 'd'", {"yes": True})
+    migrate.upgrade(first)
+    rows = session.rows("SELECT document, type, id FROM attachment", {})
+    assert [tuple(row) for row in rows] == [("d", "Binary", "b")]
+    found = session.rows("SELECT id, masked, body FROM resource WHERE record = 7", {})
+    bodies = {row[0]: json.loads(bytes(row[2])) for row in found}
+    assert bodies["d"]["subject"] == {"reference": "Patient/p"}
+    assert bodies["d"]["content"] == [{"attachment": {"url": "Binary/b"}}]
+    assert b'"url":"Binary/b"' in next(bytes(row[2]) for row in found if row[0] == "d")
+    assert bodies["l"]["entry"] == [{"item": {"reference": "List/2"}}]
+    assert all(bodies[id_] == laid[id_] for id_ in ("elsewhere", "u", "foreign"))
+    assert {row[0] for row in found if row[1]} == {"d", "b"}
 
 
 def test_what_lay_there_before_is_to_be_indexed_again(first: Database) -> None:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/search.html#uri
 import re
 from collections.abc import Iterator, Sequence
 
+from fhir_server.fhir.own_addresses import BYTES, relative
 from fhir_server.search.keys import common, key
 from fhir_server.search.parameters import Parameter
 from fhir_server.search.query import AnyOf, Criterion, HasKey, StringIs
@@ -23,6 +24,7 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
     for type_, value in items:
         if not isinstance(value, str):
             continue
+        value = relative(value, base=rows.base, types=BYTES)
         read_address(parameter, value, rows)
         if type_ == "canonical":
             rows.keys.add(common(parameter.number, "uri", value))
@@ -35,22 +37,29 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
             rows.strings.append((address_number(parameter), versioned, False))
 
 
-def ask(parameter: Parameter, modifier: str, values: Sequence[str], _: Asked) -> Criterion:
+def ask(parameter: Parameter, modifier: str, values: Sequence[str], asked: Asked) -> Criterion:
     """One of the values, letter by letter; `below` what begins with it, as what is in its folder
     does, `above` what it begins with.
     """
     texts = [plain(value) for value in values]
+    own = f"{asked.base}/"  # addresses of bytes here are indexed without it
+    here = [text.removeprefix(own) for text in texts if text.startswith(own) and text != own]
     match modifier:
         case "below":
-            inside = below(parameter, texts)
-            return AnyOf((_is(parameter, texts), inside)) if "|" in "".join(texts) else inside
+            ways: list[Criterion] = [below(parameter, texts)]
+            if "|" in "".join(texts):
+                ways.insert(0, _is(parameter, texts))
+            if here:
+                ways.append(StringIs(address_number(parameter), "starts", tuple(here)))
+            return AnyOf(tuple(ways)) if len(ways) > 1 else ways[0]
         case "above":
-            every = (one for text in texts for one in _above(parameter, text))
-            return HasKey(bounded(parameter.code, (_key(parameter, one) for one in every)))
+            every = [one for text in texts for one in _above(parameter, text)]
+            keys = (_key(parameter, one) for one in every + here)
+            return HasKey(bounded(parameter.code, keys))
         case "contains":
-            return StringIs(address_number(parameter), "contains", tuple(texts))
+            return StringIs(address_number(parameter), "contains", (*texts, *here))
         case "":
-            return _is(parameter, texts)
+            return _is(parameter, texts + here)
     refuse_modifier(parameter.code, modifier)
 
 

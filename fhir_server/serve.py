@@ -24,7 +24,7 @@ from fhir_server.fhir.outcome import (
     Forbidden,
     Unavailable,
 )
-from fhir_server.interactions import search
+from fhir_server.interactions import search, touched
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations import operate
 from fhir_server.interactions.own_documents import by_identifier
@@ -41,6 +41,7 @@ from fhir_server.storage.again import again
 from fhir_server.storage.engine import Database, StorageBusy, StorageConflict
 from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
+from fhir_server.storage.touching import About
 from fhir_server.storage.writing import Writing
 
 log = logging.getLogger("fhir_server")
@@ -282,4 +283,14 @@ def _note_refusal(visit: Visit, refusal: FhirError) -> None:
         address=visit.call.address,
     )
     with _open(visit, visit.services.new_trace()) as stored, stored.session.limited():
-        stored.note_refusal(note, refusal.touched or visit.named, refusal)
+        stored.note_refusal(note, _about(visit, refusal), refusal)
+
+
+def _about(visit: Visit, refusal: FhirError) -> tuple[About, ...]:
+    """What the trail of a refusal is kept in; in a transaction what the refused entry is about."""
+    assert visit.subject is not None
+    about = (*refusal.touched, *touched.by_token(visit.subject))
+    if visit.route is None or (visit.route.interaction == "transaction" and refusal.touched):
+        return about
+    named = touched.by_call(visit.call, visit.route, _bare_context(visit))
+    return (visit.named, *about, *named)

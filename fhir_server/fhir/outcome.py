@@ -65,7 +65,7 @@ class FhirError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     rule: str = ""
     record: int = 0
-    touched: Any = None
+    touched: tuple[Any, ...] = ()
 
     status: ClassVar[int] = 500
     usual: ClassVar[str] = "exception"

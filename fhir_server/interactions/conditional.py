@@ -23,6 +23,7 @@ from fhir_server.fhir.outcome import (
     Unprocessable,
 )
 from fhir_server.fhir.reference import Conditional, elements, parse, pointed
+from fhir_server.interactions import touched
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.own_documents import by_identifier
 from fhir_server.interactions.search import named, parameters, read_query
@@ -144,9 +145,18 @@ def resolved(resource: Resource, stored: Writing, context: Context) -> dict[str,
     for text, type_ in wanted:
         address = target(text, type_, stored, context)
         if address is None:
-            raise nothing_there(text, resource)
+            raise nothing_found(text, resource, context)
         found[text] = address
     return pointed(resource, found) if found else None
+
+
+def nothing_found(text: str, resource: Resource, context: Context) -> FhirError:
+    """A reference by search that finds nothing, or nothing for this caller."""
+    refusal, reference = nothing_there(text, resource), parse(text, base=context.base)
+    if isinstance(reference, Conditional):
+        named = touched.by_condition(reference.type_, reference.query, context)
+        refusal.touched = tuple(named)
+    return refusal
 
 
 def too_many() -> FhirError:

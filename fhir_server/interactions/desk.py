@@ -11,7 +11,7 @@ from fhir_server.fhir import json_format
 from fhir_server.fhir.bundle import Entry, bundle
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, TooLarge, Unprocessable
-from fhir_server.interactions import documents
+from fhir_server.interactions import documents, touched
 from fhir_server.interactions.answer import written
 from fhir_server.interactions.body import check, check_ins
 from fhir_server.interactions.context import Context
@@ -19,6 +19,7 @@ from fhir_server.interactions.entries import Planned
 from fhir_server.interactions.responses import response
 from fhir_server.interactions.routes import Route, match
 from fhir_server.interactions.write import create_one
+from fhir_server.storage.touching import About
 from fhir_server.storage.writing import Draft, Writing, Written
 
 ANSWERED = 4  # times the largest body: how much the answers in a Bundle may hold together
@@ -172,6 +173,11 @@ class Desk:
                 self.admit(call, match(call))
                 return self._document(other, entry)
         raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
+
+    def about(self, entry: Planned) -> tuple[About, ...]:
+        """What an entry is about, for the trail of its refusal."""
+        asked = entry.condition.text if entry.condition else entry.asks
+        return touched.by_entry(entry.url, asked, entry.resource, self.context)
 
     def answer(self, kind: str, planned: list[Planned], replies: list[Reply]) -> Reply:
         entries = [

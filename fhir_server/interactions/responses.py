@@ -48,9 +48,7 @@ def _at(refusal: FhirError, place: int) -> FhirError:
         Issue(refusal.code or refusal.usual, refusal.text, refusal.expression),
     )
     located = tuple(replace(one, expression=_of_entry(one.expression, place)) for one in issues)
-    return type(refusal)(
-        refusal.text, refusal.code, "", located, refusal.headers, refusal.rule, refusal.record
-    )
+    return replace(refusal, expression="", issues=located)
 
 
 def _of_entry(expression: str, place: int) -> str:

@@ -124,7 +124,7 @@ def read_query(
     _refuse_ambiguous(query, stored, context)
     if not stored.scope.everything:  # else nothing is hidden, also what leads nowhere
         wanted = mentioned(type_, pairs, base=context.base, offer=stored.offer)
-    hidden = wanted - stored.visible(wanted, deleted=True) if wanted else frozenset()
+    hidden = stored.hidden(wanted)
     if not hidden:
         return query
     seen = without(

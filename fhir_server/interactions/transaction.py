@@ -6,7 +6,6 @@ https://hl7.org/fhir/R4/http.html#transaction, IHE MHD ITI-65
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
-from urllib.parse import parse_qsl
 
 from fhir_server.fhir import json_format
 from fhir_server.fhir.http import Call, Reply
@@ -19,15 +18,14 @@ from fhir_server.fhir.outcome import (
     TooLarge,
 )
 from fhir_server.fhir.reference import DOCUMENTS, pointed
-from fhir_server.interactions import conditional
+from fhir_server.interactions import conditional, touched
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.desk import Admit, Desk, Perform
 from fhir_server.interactions.entries import Planned, addresses_of, plan, refuse_overlap
 from fhir_server.interactions.links import Links, linked, root_of
 from fhir_server.interactions.responses import of
-from fhir_server.interactions.routes import ID, match
-from fhir_server.interactions.search import named
+from fhir_server.interactions.routes import match
 from fhir_server.interactions.write import (
     chosen_id,
     known,
@@ -36,8 +34,6 @@ from fhir_server.interactions.write import (
     visible,
 )
 from fhir_server.storage.chain import replaced_by
-from fhir_server.storage.checks import nothing_there
-from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 
@@ -119,19 +115,8 @@ class Batch(Desk):
         call = Call(entry.method, path, query, entry.headers)
         note = self.context.note(call, "operation", entry.type_, status=refusal.status)
         self.stored.next_trace()
-        self.stored.note_refusal(note, touched(entry, self.context), refusal)
-
-
-def touched(entry: Planned, context: Context) -> Named:
-    """The records an entry is about, as its address and its condition say: for the trail alone."""
-    path, _, query = entry.url.partition("?")
-    type_, id_, *_ = [*path.split("/"), ""]
-    if ID.fullmatch(id_):
-        return Named(resource=(type_, id_))
-    asked = query or entry.asks
-    if not asked or not r4().is_resource(type_):
-        return Named()
-    return named(parse_qsl(asked.partition("?")[2] or asked), type_, context)
+        about = (*refusal.touched, *touched.by_token(self.context.subject))
+        self.stored.note_refusal(note, (*about, *self.about(entry)), refusal)
 
 
 @dataclass
@@ -176,7 +161,7 @@ class Transaction(Desk):
             with of(entry):
                 yield
         except FhirError as refusal:
-            refusal.touched = touched(entry, self.context)
+            refusal.touched += self.about(entry)
             raise
 
     def _settle_conditions(self, planned: list[Planned]) -> None:
@@ -235,7 +220,8 @@ class Transaction(Desk):
             later = [entry for entry in waiting if entry.place in missing]
             if len(later) == len(waiting):
                 with self._of(later[0]):
-                    raise nothing_there(missing[later[0].place], later[0].resource)
+                    text, resource = missing[later[0].place], later[0].resource
+                    raise conditional.nothing_found(text, resource, self.context)
             waiting = later
         for (type_, text), (address, entry) in found.items():
             with self._of(entry):

@@ -42,6 +42,16 @@ def is_name(name: str, value: str) -> bool:
     return name in NAMES and not any(part.endswith("|") for part in split(value, ","))
 
 
+def by_name(pairs: Sequence[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """The ids, without escapes, and the business identifiers, as asked, of what these parameters of
+    a search name: parameter and value.
+    """
+    for name, value in (one for pair in pairs for one in _certain(*pair)):
+        for part in split(value, ",") if name in NAMES else ():
+            if part and is_name(name, part):
+                yield name, plain(part) if name == "_id" else part
+
+
 def named_patient(type_: str, pairs: Sequence[tuple[str, str]], *, base: str) -> Named:
     """The patients that a search of `type_` names; `base` is this server's address.
 

@@ -307,7 +307,7 @@ class Checking(Consenting):
                 wanted[target.type_, target.id_] = text
         unknown = set(wanted) - self.created - {(resource["resourceType"], id_)}
         for address in sorted(unknown - self.visible(unknown)):
-            raise nothing_there(wanted[address], resource)
+            raise nothing_there(wanted[address], resource, about=address)
 
     def _led(self, text: str, resource: Mapping[str, Any]) -> Local | None:
         """The resource here that a literal reference leads to; None for one elsewhere or inside.
@@ -398,14 +398,20 @@ def another_patient(trait: str) -> FhirError:
     )
 
 
-def nothing_there(reference: str, resource: Mapping[str, Any] | None = None) -> FhirError:
+def nothing_there(
+    reference: str,
+    resource: Mapping[str, Any] | None = None,
+    *,
+    about: tuple[str, str] | None = None,
+) -> FhirError:
     """A reference (of `resource`) to what does not exist, or not for this caller: one wording
-    (contract 7).
+    (contract 7). `about`: where it leads, for the trail.
     """
     return Unprocessable(
         f"`{reference[:100]}` leads to nothing that can be referred to",
         code="not-found",
         expression=place_of(reference, resource) if resource else "",
+        touched=(Named(resource=about),) if about else (),
     )
 
 

@@ -23,11 +23,13 @@ from fhir_server.policy.scope import Scope, is_own
 from fhir_server.policy.subject import Subject
 from fhir_server.policy.writes import Act
 from fhir_server.search.registry import Offer
-from fhir_server.storage import parameters, read, trail
+from fhir_server.storage import parameters, read, touching, trail
 from fhir_server.storage.condition import BITS
 from fhir_server.storage.engine import Session
 from fhir_server.storage.notices import tell
 from fhir_server.storage.rows import Named, Rows, standing, times
+from fhir_server.storage.touching import About
+from fhir_server.storage.version import united
 from fhir_server.storage.write import Facts, facts_at
 
 # One text for all three: no authorisation, blocked, opposed (contract 5).
@@ -242,7 +244,7 @@ class Opened:
                 about=(who.identifier, now // HOUR), said=said, doctor=True,
             )  # fmt: skip
 
-    def note_refusal(self, note: Note, named: Named, refusal: FhirError) -> None:
+    def note_refusal(self, note: Note, about: Iterable[About], refusal: FhirError) -> None:
         """Append a refusal: to the caller's own log as he asked it, and to each record it touched,
         with the rules.
 
@@ -261,17 +263,13 @@ class Opened:
                 note=text,
                 records=[(0, "")],
             )
-            touched = set(read.records_named(self.session, named, self.rows())) | {
-                refusal.record
-            } - {0}
-            rules = refusal.rule or self.reasons(named)
             trail.append(
                 self.session,
                 trace=f"{self.moment.trace}-r",
                 now=self.moment.now,
                 agent="",
                 note=text,
-                records=[(record, rules) for record in sorted(touched - {0})],
+                records=self._touched(about, refusal),
             )
 
     def note_withheld(self, note: Note, named: Named, shown: Iterable[int]) -> None:
@@ -293,6 +291,16 @@ class Opened:
             note=write_note(msgspec.structs.replace(note, status=403)),
             records=refused,
         )
+
+    def _touched(self, about: Iterable[About], refusal: FhirError) -> list[tuple[int, str]]:
+        """The records a refusal touched, each with the rules that settled it there."""
+        found = [(refusal.record, refusal.rule)] if refusal.record else []
+        for named in touching.places(self.session, self.rows(), about):
+            records = set(read.records_named(self.session, named, self.rows()))
+            for record, patient in read.patients_of(self.session, records):
+                one = Named(patients=(patient,)) if named.several else named
+                found.append((record, refusal.rule or self.reasons(one)))
+        return united(found)
 
     def reasons(self, named: Named) -> str:
         """The rules that keep the caller from reading what is named; "" when nothing is, or nothing

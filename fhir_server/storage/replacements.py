@@ -73,7 +73,7 @@ class Replacing(Following):
         for id_ in dict.fromkeys(replaced_by(document, self.house.base)):
             current = self._there(id_)
             if current is None:
-                raise nothing_there(f"{TYPE}/{id_}", document)
+                raise nothing_there(f"{TYPE}/{id_}", document, about=(TYPE, id_))
             if content_of(current.body)["status"] != "current":
                 raise Conflict(f"`{current.address}` has been replaced already")
             found.append(current)
@@ -104,7 +104,7 @@ class Replacing(Following):
             where = f"{TYPE}.relatesTo[{place}].target"
             current = self._meant(target, contained, where)
             if current is None and relation.get("code") == REPLACES:
-                raise _nothing(target, where)
+                raise _nothing(target, where, self.house.base)
             literal = {"reference": current.address, "type": TYPE} if current else {}
             found.append(dict(relation) | {"target": dict(target) | literal})
         return found
@@ -182,10 +182,12 @@ def _meaning(relation: Resource) -> tuple[Any, Any]:
     return relation.get("code"), target.get("reference") or _normal(target.get("identifier", {}))
 
 
-def _nothing(target: Resource, where: str) -> FhirError:
+def _nothing(target: Resource, where: str, base: str) -> FhirError:
     named = target.get("reference") or target.get("identifier", {}).get("value") or TYPE
-    refusal = nothing_there(str(named))
-    return Unprocessable(refusal.text, code="not-found", expression=where)
+    address = local(target.get("reference", ""), base)
+    refusal = nothing_there(str(named), about=(address.type_, address.id_) if address else None)
+    refusal.expression = where
+    return refusal
 
 
 def _contradiction(where: str) -> FhirError:

@@ -8,6 +8,7 @@ from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir import own_addresses
 from fhir_server.fhir.outcome import Forbidden, Gone, NotFound
+from fhir_server.fhir.reference import DOCUMENTS
 from fhir_server.policy.facts import SHARED, nature_of, ownership
 from fhir_server.policy.logged import as_read
 from fhir_server.policy.redaction import removable_links, minimal_patient, without
@@ -16,6 +17,7 @@ from fhir_server.policy.scope import Scope
 from fhir_server.search.mentions import ANY
 from fhir_server.search.query import Query, Way
 from fhir_server.storage import read, trail
+from fhir_server.storage.about import SPEAKS
 from fhir_server.storage.across import Part, find_across
 from fhir_server.storage.find import Found, find
 from fhir_server.storage.history import Page, Wanted, page
@@ -241,20 +243,7 @@ class Repository(Opened):
         self, addresses: Iterable[tuple[str, str]], *, deleted: bool = False
     ) -> set[tuple[str, str]]:
         """Those of these resources the caller may see; `deleted`: or could, were they not deleted.
-        An id of `ANY` type is seen where all that have it are; without a type nothing is there.
         """
-        given = set(addresses)
-        anywhere = {id_: self._with(id_) for type_, id_ in given if type_ == ANY}
-        there = {address for found in anywhere.values() for address in found}
-        seen = self._seen({one for one in given | there if one[0] not in ("", ANY)}, deleted)
-        return seen | {(ANY, id_) for id_, found in anywhere.items() if found and found <= seen}
-
-    def _with(self, id_: str) -> set[tuple[str, str]]:
-        """What lies there with this id, or did, whoever asks."""
-        types = read.types_with(self.session, id_, tuple(r4().resources), deleted=True)
-        return {(type_, id_) for type_ in types}
-
-    def _seen(self, addresses: set[tuple[str, str]], deleted: bool) -> set[tuple[str, str]]:
         return {
             (type_, id_)
             for type_, ids in _by_type(addresses)
@@ -262,6 +251,29 @@ class Repository(Opened):
                 self.session, self.rows(), type_, ids, deleted=deleted
             )
         }
+
+    def hidden(self, addresses: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of these addresses at which nothing lies for the caller: not even what is deleted.
+        An id of `ANY` type where something with this id does not, or nothing has it.
+
+        The operator, who reads traces without what they are about (R163), may know where that lies,
+        but for documents and what speaks of them.
+        """
+        given = set(addresses)
+        there = {id_: self._with(id_) for type_, id_ in given if type_ == ANY}
+        known = {one for one in given.union(*there.values()) if one[0] not in ("", ANY)}
+        unseen = known - self.visible(known, deleted=True)
+        if self.subject.actor == "operator":
+            unseen = {one for one in unseen if one[0] in DOCUMENTS or one[0] == SPEAKS}
+        found = given & unseen | {one for one in given if not one[0]}
+        for id_, ones in there.items():
+            found |= {(ANY, id_)} if not ones or ones & unseen else set()
+        return frozenset(found)
+
+    def _with(self, id_: str) -> set[tuple[str, str]]:
+        """What lies there with this id, or did, whoever asks."""
+        types = read.types_with(self.session, id_, tuple(r4().resources), deleted=True)
+        return {(type_, id_) for type_ in types}
 
     def types_of(self, id_: str, types: Sequence[str], *, least: int = 1) -> set[str]:
         """Those of these types of which the caller sees a resource with this id; none where there
@@ -280,7 +292,7 @@ class Repository(Opened):
             return [self._addressed(v, v.body) for v in versions]
         found = [read_json(bytes(v.body)) if _may_hide(v) else {} for v in versions]
         links = {link for resource in found if resource for link in removable_links(resource)}
-        hidden = frozenset(links - self.visible(links, deleted=True))
+        hidden = self.hidden(links)
         attended = self._attended(versions)
         return [
             self._addressed(

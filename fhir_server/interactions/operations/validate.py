@@ -14,14 +14,13 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, content
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, FhirError, Issue, operation_outcome
-from fhir_server.interactions import write
+from fhir_server.interactions import touched, write
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.body import check_ins, check_understood
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.arguments import Arguments
 from fhir_server.interactions.routes import Route
 from fhir_server.storage.content import content_of
-from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4
 from profiles.validate import validate as faults_of
@@ -162,7 +161,8 @@ def _tried(
         note = context.note(
             call, "operation", route.type_, route.id_, status=refusal.status
         )
-        stored.note_refusal(note, Named(), refusal)
+        about = touched.by_entry(path, "", resource, context)
+        stored.note_refusal(note, (*about, *touched.by_token(context.subject)), refusal)
         stored.noted = True
     return _issues(refusal)
 

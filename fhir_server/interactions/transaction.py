@@ -40,6 +40,9 @@ from profiles.definitions import r4
 # The order of what writes; what reads comes last.
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 
+# By whom others are known, each before what may name it: whom a consent denies has to be known.
+NAMED = ("Patient", "Practitioner", "Organization", "PractitionerRole", "RelatedPerson", "CareTeam")
+
 # Times the entries a Bundle may have: how often references by search are looked at. Entries that
 # wait for each other in the wrong order look again and again.
 LOOKS = 3
@@ -299,9 +302,10 @@ def _order(entry: Planned) -> tuple[int, str, int]:
     return ORDER.get(entry.method, 9), address, entry.place
 
 
-def _turn(entry: Planned) -> tuple[bool, bool]:
+def _turn(entry: Planned) -> tuple[bool, bool, int]:
     """What may end a document comes last, since its successor has to find it as it was; bytes come
-    with their document, which has to be read first.
+    with their document, which has to be read first; people and their teams before what names them.
     """
     ends = entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)
-    return ends, entry.method == "POST" and entry.type_ == "Binary"
+    named = NAMED.index(entry.type_) if entry.type_ in NAMED else len(NAMED)
+    return ends, entry.method == "POST" and entry.type_ == "Binary", named

@@ -87,12 +87,14 @@ class Checking(Consenting):
             raise StorageConflict(f"a {current.type_} was destroyed by another writer")
         return found[0]
 
-    def _row(self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any]) -> RowFacts:
+    def _row(
+        self, type_: str, owners: tuple[str, ...], resource: Mapping[str, Any], record: int
+    ) -> RowFacts:
         """The facts of a row about to be: own when its author is the caller, or of his house."""
         nature = nature_of(type_)
         lines = Facts(owners).lines
         if nature == "consent":
-            return RowFacts(nature, self._names_the_caller_alone(resource))
+            return RowFacts(nature, self._names_the_caller_alone(resource, record))
         if nature in ("document", "list") and self.subject.actor == "secretary":
             lines = Facts(self._deposited_for(resource, owners)).lines
         return RowFacts(nature, is_own(nature, lines, self.subject.me))

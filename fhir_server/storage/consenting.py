@@ -55,10 +55,13 @@ class Consenting(Repository):
             text = "an opposition has no effect on the attending doctor"
             yield Remark(text, "Consent.provision.actor")
 
-    def _names_the_caller_alone(self, consent: Mapping[str, Any]) -> bool:
-        """Whether all whom a consent names, in its exceptions too, are the caller or his house."""
+    def _names_the_caller_alone(self, consent: Mapping[str, Any], record: int) -> bool:
+        """Whether all whom a consent names, in its exceptions too, are the caller or his house; a
+        CareTeam is somebody else, whatever identifier it has.
+        """
         read = who(self.session, consent, base=self.house.base)
-        people = [read(reference) for reference in named(consent)]
+        teams = team(self.session, consent, record, base=self.house.base)
+        people = [() if teams(one) is not None else read(one) for one in named(consent)]
         mine = set(self.subject.me)
         return bool(people) and all(names and set(names) <= mine for names in people)
 

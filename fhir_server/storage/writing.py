@@ -85,7 +85,7 @@ class Writing(Replacing):
         resource = draft.resource
         index = self._index(resource)
         owners = self._owners(resource, standing)
-        rules = self.permit(acts, standing, self._row(type_, owners, resource))
+        rules = self.permit(acts, standing, self._row(type_, owners, resource, standing.record))
         self._check(resource, id_, standing.record)
         self._check_bytes(resource)
         if type_ == "Patient":
@@ -212,7 +212,7 @@ class Writing(Replacing):
             raise Forbidden(NO_ACCESS, rule="R092", record=standing.record)
         if not active and said_of(consent) == said_of(old):
             return
-        row = self._row("Consent", self._owners(consent, standing), consent)
+        row = self._row("Consent", self._owners(consent, standing), consent, standing.record)
         self.permit(creation(consent, self.subject), standing, row)
 
     def _flag_replaced(

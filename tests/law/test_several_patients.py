@@ -46,7 +46,7 @@ def test_r092_what_is_withheld_of_one_is_traced_there(house: House, name: str) -
     other.deposited(PAUL)
     answer = house.get(QUERIES[name](mine, other), NINA)
     assert answer.status == 200
-    shown = {entry["id"] for entry in answer.entries if entry["resourceType"] == "DocumentReference"}
+    shown = {one["id"] for one in answer.entries if one["resourceType"] == "DocumentReference"}
     assert shown in ({id_}, set()) and other.id not in {entry["id"] for entry in answer.entries}
     for reader in (other.holder, PAUL, CNAM):
         (event,) = refusals(other, NINA, reader)

@@ -230,6 +230,30 @@ def test_it_ends_with_the_consent_and_with_its_period(record: Record) -> None:
     assert record.find(OTTO).status == 200
 
 
+@pytest.mark.parametrize("consent_first", [True, False])
+def test_team_and_consent_in_one_transaction(record: Record, consent_first: bool) -> None:
+    urn, person = (f"urn:uuid:9d4f6e9e-0000-4000-8000-00000000000{n}" for n in (1, 2))
+    system, value = OTTO.sub.split("|")
+    resources = [
+        (None, naming(record, C12, {"reference": urn})),
+        (urn, team(record.id) | {"participant": [{"member": {"reference": person}}]}),
+        (person, {"resourceType": "Practitioner",
+                  "identifier": [{"system": system, "value": value}]}),
+    ]  # fmt: skip
+    resources = resources if consent_first else resources[::-1]
+    entries = [
+        {"request": {"method": "POST", "url": body["resourceType"]}, "resource": body}
+        | ({"fullUrl": address} if address else {})
+        for address, body in resources
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = record.house.post("", CNAM, bundle)
+    assert answer.status == 200, answer.body
+    types = [one["response"]["location"].split("/")[-4] for one in answer.json["entry"]]
+    assert types == [body["resourceType"] for _, body in resources]
+    assert record.deposit(OTTO).status == 403 and record.deposit(BRUNO).status == 201
+
+
 # C2, and what names no team here.
 
 
@@ -259,6 +283,21 @@ def test_r091_a_professional_opens_it_to_no_team_by_a_consent_of_his_own(
     stored(record.consent(record.holder, C2, OTTO))  # he sees the team
     people = [to(id_), *([logical(OTTO)] if also_himself else [])]
     assert record.house.post("Consent", OTTO, naming(record, C2, *people)).status == 403
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_r091_nor_under_his_own_number(record: Record, inside: bool) -> None:
+    system, value = OTTO.sub.split("|")
+    number = {"system": system, "value": value}
+    crowd = team(record.id, BRUNO) | {"id": "t", "identifier": [number]}
+    del crowd["subject"]
+    if inside:
+        body = naming(record, C2, {"reference": "#t"}) | {"contained": [crowd]}
+    else:
+        id_ = of(record, BRUNO, identifier=[number], period={"end": "2026-11-01"})
+        body = naming(record, C2, to(id_) | {"identifier": number})
+    assert record.house.post("Consent", OTTO, body).status in (403, 422)
+    assert record.find(BRUNO).status == 403
 
 
 def elsewhere(house: House) -> dict[str, Any]:

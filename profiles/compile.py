@@ -219,6 +219,40 @@ class Codes:
         return {(url, code) for code in codes.keys() - abstract(system)}
 
 
+def extensions(folder: Path) -> Json:
+    """What R4's own extensions may hold: url, as `profiles.extensions.Definition`."""
+    found: Json = {}
+    for definition in definitions(folder, "StructureDefinition"):
+        if definition["type"] == "Extension" and definition["url"].startswith(HL7_SYSTEMS):
+            elements = {one["id"]: one for one in definition["snapshot"]["element"]}
+            if len(elements) > 1 and "derivation" in definition and PROFILE in definition["url"]:
+                found[definition["url"]] = extension(elements, "Extension")
+    found.pop(f"{PROFILE}Extension", None)
+    return found
+
+
+def extension(elements: dict[str, Json], at: str) -> list[Any]:
+    """The extension, or the part of one, whose elements have ids that begin with `at`."""
+    value = elements.get(f"{at}.value[x]", {"max": "0"})
+    has_value = value["max"] != "0"
+    binding = value.get("binding", {}) if has_value else {}
+    required = binding.get("valueSet", "") if binding.get("strength") == "required" else ""
+    parts = [id_ for id_ in elements if is_part(id_, at)]
+    return [
+        elements[at]["min"] if ":" in at else 0,
+        -1 if elements[at]["max"] == "*" else int(elements[at]["max"]),
+        [type_["code"] for type_ in value.get("type", ())] if has_value else [],
+        [one for one in targets(value)] if has_value else [],
+        required.split("|")[0],
+        {elements[f"{one}.url"]["fixedUri"]: extension(elements, one) for one in parts},
+    ]
+
+
+def is_part(id_: str, at: str) -> bool:
+    rest = id_.removeprefix(f"{at}.extension:")
+    return rest != id_ and "." not in rest and ":" not in rest
+
+
 def required_codes(tables: Json, codes: Codes) -> Json:
     """The codes of each value set that some element must take its code from: url, {system: [code]}.
     """
@@ -309,6 +343,7 @@ def main() -> None:
     required = required_codes(tables, codes)
     write("codes", required)
     write("value_sets", other_codes(required, codes))
+    write("extensions", extensions(folder))
     write("hierarchies", hierarchies(codes))
     write("search", search_parameters(folder))
     write("compartments", compartments(folder))

@@ -20,6 +20,8 @@ def type_of(reference: str) -> str:
     """The resource type a literal reference names, in whatever spelling; "" where it names none."""
     if (match := _SUFFIX.search(reference)) and r4().is_resource(match[1]):
         return match[1]
+    if "://" in reference:  # another server may mean what it likes by its paths
+        return ""
     head, asks, _ = reference.partition("?")
     parts = segments(head.partition("#")[0]) or []
     if "_history" in parts[-2:]:

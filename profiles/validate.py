@@ -3,16 +3,16 @@
 https://hl7.org/fhir/R4/validation.html
 
 Unknown elements, cardinality, JSON types, formats, choices, empty values, required codes, targets
-of references, contained resources (dom-2 to dom-5, ref-1), extensions (ext-1), elements (ele-1),
-narratives (txt-1, txt-2), Bundles (bdl-1 to bdl-12). Not here: the other invariants of the
-definitions, and profiles.
+of references, contained resources (dom-2 to dom-5, ref-1), extensions (ext-1, and what R4's own may
+hold), elements (ele-1), narratives (txt-1, txt-2), Bundles (bdl-1 to bdl-12). Not here: the other
+invariants of the definitions, and profiles.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from profiles import bundle_rules, formats, links, narrative
+from profiles import bundle_rules, extensions, formats, links, narrative
 from profiles.definitions import r4
 from profiles.members import Member, Rules, rules
 
@@ -140,6 +140,7 @@ class _Walk:
             return
         if not items:
             self.add("structure", "an empty array is not allowed", (at, member.path, -1))
+        before = len(self.issues)
         beside: list[Any] = partner if type(partner) is list else []
         if member.holds is None and beside:
             items = _without_nulls_beyond(len(beside), items)
@@ -156,6 +157,9 @@ class _Walk:
                 self.child(item, member, (at, member.path, index), other)
             elif not member.holds(item):
                 self.refuse(item, member, (at, member.path, index))
+        if member.type == "Extension" and len(self.issues) == before:
+            for code, fault, path in extensions.faults(items, member.path):
+                self.add(code, fault, (at, path, -1))
 
     def child(self, item: Any, member: Member, at: At, partner: Any) -> None:
         """An object or a resource; `partner` is the primitive that a `_name` belongs to."""

@@ -58,7 +58,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A stored SearchParameter that is active: one parameter for each of its types, or `reason`."""
+    """A stored SearchParameter: one parameter for each of its types, or `reason`."""
 
     id_: str
     code: str
@@ -107,18 +107,20 @@ def types_of(definition: SearchParameter) -> tuple[str, ...]:
 
 
 def judged(resources: Iterable[Resource], *, guarded: bool) -> list[Judged]:
-    """Each of them that is active, composites last; of two with one code the first holds.
-    `guarded`: those that read what may be left out for their reader are refused.
+    """Each of them, composites last; of two with one code the first holds, and those that are not
+    active are refused. `guarded`: so are those that read what may be left out for their reader.
     """
     # What a composite is made of comes before it.
-    active = sorted(filter(is_active, resources), key=lambda one: one.get("type") == "composite")
+    ordered = sorted(resources, key=lambda one: one.get("type") == "composite")
     by_url: dict[str, SearchParameter] = {}
     taken: dict[tuple[str, str], str] = {}
     found = []
-    for resource in active:
+    for resource in ordered:
         id_, code = str(resource.get("id", "")), str(resource.get("code", ""))
         definition = definition_of(resource)
         try:
+            if not is_active(resource):
+                raise ValueError(f"its status is `{resource.get('status')}`, not `active`")
             made = parameters_of(definition, by_url)
             if guarded and any(parameter.telling for parameter in made):
                 raise ValueError("it would find entries that are left out for who may not see them")

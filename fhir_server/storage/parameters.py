@@ -59,7 +59,7 @@ def kept(session: Session) -> list[Row]:
 
 
 def stored(session: Session, *, guarded: bool) -> tuple[list[Judged], dict[str, bytes]]:
-    """Each active SearchParameter that is stored, and the texts by id. They are shared: whoever is
+    """Each SearchParameter that is stored, and the texts by id. They are shared: whoever is
     admitted reads them.
     """
     rows = session.rows(

@@ -95,8 +95,10 @@ def spelled(value: Any) -> Any:
 
 
 def content(text: bytes) -> Any:
-    """The values of a resource in JSON, `spelled`, without the id and what the server sets."""
-    found = json_format.read(text)
+    """The values of a resource in JSON, `spelled` and `in_two_arrays`, without the id and what the
+    server sets.
+    """
+    found: dict[str, Any] = in_two_arrays(json_format.read(text))
     found.pop("id", None)
     own = {n: v for n, v in found.pop("meta", {}).items() if n not in OF_THE_SERVER}
     return spelled(found | ({"meta": own} if own else {}))

@@ -164,6 +164,15 @@ def test_what_is_gone_is_not_offered_any_more(plain: House) -> None:
     assert reindexed(plain) == {}
 
 
+@pytest.mark.parametrize("status", ["draft", "retired", "unknown"])
+def test_what_is_not_active_is_named_with_its_status(plain: House, status: str) -> None:
+    id_ = stored(plain.post("SearchParameter", None, BIRTHS | {"status": status}))
+    assert reindexed(plain)["births"] == ("refused", f"its status is `{status}`, not `active`")
+    assert strictly(plain, "Patient?births=3").status == 400
+    now = plain.call("PUT", f"SearchParameter/{id_}", None, BIRTHS | {"id": id_})
+    assert (now.status, reindexed(plain)["births"]) == (200, ("active", ""))
+
+
 def test_what_cannot_be_searched_by_is_named_with_the_reason(plain: House) -> None:
     stored(plain.post("SearchParameter", None, BIRTHS | {"expression": "Patient.nonsense"}))
     stored(plain.post("SearchParameter", None, parameter("name", "string", "Patient.name",

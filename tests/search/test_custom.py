@@ -145,8 +145,8 @@ def test_the_second_of_two_with_one_code_is_refused() -> None:
 
 
 @pytest.mark.parametrize("status", ["draft", "retired", "unknown"])
-def test_what_is_not_active_is_no_parameter(status: str) -> None:
-    assert judged([stored("a", "string", "Patient.name", status=status)], guarded=False) == []
+def test_what_is_not_active_is_refused_with_its_status(status: str) -> None:
+    assert f"`{status}`" in reason(stored("a", "string", "Patient.name", status=status))
 
 
 TELLING = [

@@ -203,12 +203,18 @@ def _check_same(attachment: Resource, name: str, measured: object) -> None:
 
 
 def check_unique(document: Resource, stored: Writing) -> None:
-    """Conflict when the uniqueId is in use by a document the caller sees or wrote; for anyone else
-    it is free.
+    """Conflict when the uniqueId is in use, in any spelling, by a document the caller sees or
+    wrote; for anyone else it is free. Unprocessable for one with blanks around it.
     """
     master = document.get("masterIdentifier", {})
     if not master.get("value"):
         return
+    if master["value"] != master["value"].strip():
+        raise Unprocessable(
+            f"`{master['value'][:100]}` has blanks around it",
+            code="value",
+            expression="DocumentReference.masterIdentifier.value",
+        )
     stored.lock(f"uniqueId {'|'.join(normal(str(master.get('system', '')), str(master['value'])))}")
     if stored.documents_with(master):
         raise Conflict(

@@ -214,7 +214,12 @@ def _put_new(
     refuse_version(call)
     check(draft.resource, call, context)
     draft = with_references(draft, stored, context)
-    if current is None:
+    is_document = draft.type_ == "DocumentReference" and context.policed
+    if is_document and current is not None:
+        raise Conflict(f"`{draft.type_}/{id_}` is deleted: it is deposited anew under another id")
+    if is_document:
+        done = create_one(draft, stored, context, id_)
+    elif current is None:
         done = stored.create(draft, id_, method="PUT")
     else:
         done = stored.revive(current, draft)

@@ -24,12 +24,12 @@ from fhir_server.fhir import json_format, xml_format
 from fhir_server.fhir.formats import JSON, XML
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, Conflict, FhirError, Issue, Unprocessable
-from fhir_server.fhir.recognition import CLINICAL_DOCUMENT
+from fhir_server.fhir.recognition import CLINICAL_DOCUMENT, is_document
 from fhir_server.interactions import documents, transaction
 from fhir_server.interactions.body import check
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.entries import Planned
-from fhir_server.interactions.inside import header_ins, header_of, recognised
+from fhir_server.interactions.inside import Said, recognised, said_by
 from fhir_server.interactions.perform import SINGLE
 from fhir_server.interactions.routes import Route
 from fhir_server.interactions.write import create_one
@@ -46,8 +46,6 @@ from fhir_server.storage.engine import StorageBusy
 from fhir_server.storage.opened import Moment
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Draft, Writing, Written
-from mappings.cda.documentreference import documentreference
-from mappings.cda.header import Header
 from mappings.xml_text import XmlError, root_of, starts_like_xml
 
 log = logging.getLogger("fhir_server")
@@ -63,7 +61,7 @@ LOADING = RuleSet("loading", (
 ))  # fmt: skip
 
 REQUESTS = ("transaction", "batch")
-COLLECTIONS = ("collection", "searchset", "document")
+COLLECTIONS = ("collection", "searchset")
 # The natures in the order in which they are stored: whose it is comes before what is his.
 ORDER = (
     "shared", "patient", "relative", "team", "consent", "document", "clinical", "list", "trace",
@@ -231,7 +229,7 @@ class Desk:
             raise BadRequest(problem.reason) from problem
         namespace, name = root.namespace, root.localname
         if name == CLINICAL_DOCUMENT:
-            return self._cda(data)
+            return self._document(data)
         if namespace == FHIR_XML:
             return self._fhir(xml_format.read(data, max_depth=self._depth), data, XML)
         if name in NOT_YET:
@@ -262,6 +260,8 @@ class Desk:
     def _fhir(self, resource: Resource, data: bytes, media: str) -> Refusals:
         if resource["resourceType"] == "Bundle" and resource.get("type") in REQUESTS:
             return self._requests(data, media)
+        if is_document(resource):
+            return self._document(data)
         check(resource, Call("POST", "", "", {"content-type": media}, data), self.context)
         if resource["resourceType"] != "Bundle":
             return self._store([{"resource": resource}], [resource["resourceType"]])
@@ -304,15 +304,18 @@ class Desk:
             raise placed(refusal, places) from refusal
         return []
 
-    # CDA.
+    # Documents.
 
-    def _cda(self, data: bytes) -> Refusals:
-        """Publish as ITI-105 does; the record of the patient is opened when there is none."""
-        header = header_of(recognised(data, "", self.context), self.context)
-        if header is None or header.patient.ins is None:
-            raise Unprocessable("the CDA document cannot be taken: the patient has no INS")
-        document = documentreference(header, data=data, patient="", url=None)
-        document["subject"] = {"reference": f"Patient/{self._patient(header, document)}"}
+    def _document(self, data: bytes) -> Refusals:
+        """Publish as ITI-105 does, whole; the record of the patient is opened when there is none.
+        """
+        content = recognised(data, "", self.context)
+        said = said_by(content, data, self.context)
+        if said is None or not (said.ins or said.reference):
+            raise Unprocessable(f"{content.kind.value} cannot be taken: the patient has no INS")
+        document = dict(said.metadata)
+        if said.ins:
+            document["subject"] = {"reference": f"Patient/{self._patient(said)}"}
         attachment = document["content"][0]["attachment"]
         attachment["data"] = b64encode(data).decode()
         check(document, POST, self.context)
@@ -322,17 +325,16 @@ class Desk:
         self._noted(documents.publish(draft, self.stored, self.context, id_))
         return []
 
-    def _patient(self, header: Header, document: Resource) -> str:
-        """The id of the Patient with the header's INS, made of its recordTarget if need be."""
-        ins = header_ins(header)
-        self.stored.lock(f"INS {ins}")
-        standing = self.stored.standing(Named(identifiers=(ins,)))
+    def _patient(self, said: Said) -> str:
+        """The id of the Patient with the document's INS, made of the one in it if need be."""
+        self.stored.lock(f"INS {said.ins}")
+        standing = self.stored.standing(Named(identifiers=(said.ins,)))
         if standing is not None:
             return standing.patient
-        anchor = document["context"]["sourcePatientInfo"]["reference"]
-        source = next(one for one in document["contained"] if f"#{one['id']}" == anchor)
-        patient = {name: value for name, value in source.items() if name != "id"}
-        patient["active"] = True
+        patient = {"resourceType": "Patient"} | (said.patient or {}) | {"active": True}
+        if not patient.get("identifier"):  # the reference alone named it
+            system, value = said.ins.split("|")
+            patient["identifier"] = [{"system": system, "value": value}]
         check(patient, POST, self.context)
         done = create_one(Draft(patient), self.stored, self.context)
         self._noted(done)

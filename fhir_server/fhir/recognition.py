@@ -137,7 +137,7 @@ def _json(data: bytes, max_depth: int) -> Content | None:
         return None
     if isinstance(value, dict) and "resourceType" in value:
         raise _faulty(fault)
-    if any(_is_document(one) for one in _objects(value)) or _mentions_document(text.encode()):
+    if any(is_document(one) for one in _objects(value)) or _mentions_document(text.encode()):
         raise _hidden()
     return Content(Kind.JSON, "application/json")
 
@@ -148,18 +148,19 @@ def _faulty(problem: BadRequest) -> FhirError:
 
 
 def _fhir(resource: Mapping[str, Any], media: str, max_depth: int) -> Content:
-    if _is_document(resource):
+    if is_document(resource):
         return Content(Kind.FHIR_DOCUMENT, media, resource=resource)
     for one in _objects(resource):
         data = one.get("data")
-        if _is_document(one) or (
+        if is_document(one) or (
             isinstance(data, str) and _holds_base64(data.encode("utf-8", "replace"), max_depth)
         ):
             raise _hidden()
     return Content(Kind.FHIR, media, resource=resource)
 
 
-def _is_document(value: Mapping[str, Any]) -> bool:
+def is_document(value: Mapping[str, Any]) -> bool:
+    """Whether a resource is a FHIR document."""
     return value.get("resourceType") == "Bundle" and value.get("type") == "document"
 
 

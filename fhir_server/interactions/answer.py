@@ -9,11 +9,11 @@ from email.utils import formatdate
 from dataclasses import replace
 from functools import lru_cache
 
-from fhir_server.fhir import json_format
-from fhir_server.fhir.formats import asks_for_resource
+from fhir_server.fhir import json_format, xml_format
+from fhir_server.fhir.formats import JSON, XML, asks_for_resource, split, wanted
 from fhir_server.fhir.headers import knows, prefer, versions
 from fhir_server.fhir.http import Call, Reply
-from fhir_server.fhir.outcome import Issue, PreconditionFailed, operation_outcome
+from fhir_server.fhir.outcome import BadRequest, Issue, PreconditionFailed, operation_outcome
 from fhir_server.interactions.native import native
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Written
@@ -32,15 +32,30 @@ def version_headers(version: Version) -> dict[str, str]:
 
 
 def representation(call: Call, version: Version, text: bytes) -> Reply:
-    """200 with the resource; the bytes of a Binary as they are, unless a FHIR format is named; 304
-    when it is known.
+    """200 with the resource; the bytes of a Binary as they are, unless a FHIR format is named; of
+    one that holds FHIR its content in that format; 304 when it is known.
     """
     headers = version_headers(version)
     if knows(call, version.version, version.updated // 1000):
         return Reply(304, headers=headers, modified=version.last_updated)
     if version.type_ == "Binary" and not asks_for_resource(call, version.media):
         return native(call, version, text, headers)
+    if version.type_ == "Binary" and (holds := split(version.media)[0]) in (JSON, XML):
+        if wanted(call) == holds:
+            return native(call, version, text, headers)
+        text = _content(version, holds) or resource_text(version, text)
+        return Reply(200, text, headers, modified=version.last_updated)
     return Reply(200, resource_text(version, text), headers, modified=version.last_updated)
+
+
+def _content(version: Version, format_: str) -> bytes:
+    """The JSON of the resource that a Binary holds, which is in this format; b"" for none."""
+    data = version.data or b""
+    try:
+        read = json_format.read(data) if format_ == JSON else xml_format.read(data)
+    except BadRequest:
+        return b""
+    return json_format.write(read)
 
 
 def resource_text(version: Version, text: bytes) -> bytes:

@@ -140,7 +140,10 @@ def deposit(
     if said is not None and context.policed:
         own = document.get("relatesTo", [])
         made = stored.with_relations(made | {"relatesTo": own}, said.metadata.get("relatesTo", []))
-    stored.name_subject(made, said.ins if said else "", said.patient if said else None)
+    if said is None:
+        stored.name_subject(made, "")
+    else:
+        stored.name_subject(made, said.ins, said.patient, said.reference)
     check_unique(made, stored)
     media = made["content"][0]["attachment"]["contentType"]
     stored.created |= {("Binary", binary_id)}
@@ -175,7 +178,7 @@ def completed(
     made: dict[str, Any] = dict(document)
     if said is not None:
         check_agreement(document, said)
-        made = complete(document, said.metadata | {"subject": document.get("subject", {})})
+        made = complete(document, said.metadata)
     made.setdefault("securityLabel", [NORMAL])
     if not any(
         c.get("system") in CONFIDENTIALITY

@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fhir_server.fhir.outcome import FhirError, Unprocessable
+from fhir_server.fhir.outcome import FhirError, Issue, Unprocessable
 from fhir_server.fhir.recognition import Content, Kind, contradicts, recognise
 from fhir_server.interactions.context import Context
+from fhir_server.policy.people import identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
+from fhir_server.storage.content import local
 from mappings.cda.datatypes import CdaError
 from mappings.cda.documentreference import documentreference, patient_of
 from mappings.cda.header import Header, read
 from mappings.code_tables import usual_system
-from mappings.identifiers import normal
+from mappings.fhir_document import Document, DocumentError
+from mappings.fhir_document import documentreference as of_fhir_document
+from mappings.identifiers import ins_problem, normal
+from profiles.validate import validate
 
 ATTACHMENT = "DocumentReference.content[0].attachment"
 
@@ -27,12 +32,14 @@ Resource = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a document says of itself: `metadata`, a DocumentReference without subject; `patient`, a
-    Patient (None: it names none), and `ins`, his INS (`system|value`) or "".
+    Patient (None: it names none), `ins`, his INS (`system|value`) or "", and `reference`, where a
+    patient lies that is not in the document.
     """
 
     metadata: dict[str, Any]
     patient: dict[str, Any] | None
     ins: str
+    reference: str = ""
 
 
 def recognised(data: bytes, media: str, context: Context) -> Content:
@@ -67,18 +74,52 @@ def header_of(content: Content, context: Context) -> Header | None:
     try:
         return read(content.root, check_key=context.settings.validation == "strict")
     except CdaError as problem:
-        raise Unprocessable(
-            f"the CDA document cannot be taken: {problem}", code="invalid", expression=ATTACHMENT
-        ) from problem
+        raise _cannot_be_taken("CDA", problem.reason) from problem
 
 
 def said_by(content: Content, data: bytes, context: Context) -> Said | None:
     """What a content says of itself; None for one that says nothing that is understood."""
+    if content.kind is Kind.FHIR_DOCUMENT and content.resource is not None:
+        return _said_by_fhir(content.resource, content.media, data, context)
     header = header_of(content, context)
     if header is None:
         return None
-    metadata = documentreference(header, data=data, patient="", url=None)
+    metadata = documentreference(header, data=data)
     return Said(metadata, patient_of(header.patient), header_ins(header))
+
+
+def _said_by_fhir(bundle: Resource, media: str, data: bytes, context: Context) -> Said:
+    """Unprocessable for a Bundle that R4 does not allow, and for what is not understood in it."""
+    if faults := validate(bundle):
+        issues = tuple(Issue(one.code, one.text, one.expression) for one in faults)
+        raise Unprocessable("the FHIR document is not valid", issues=issues)
+    try:
+        metadata = of_fhir_document(bundle, data=data, media=media)
+        subject = Document(bundle).subject()
+    except DocumentError as problem:
+        raise _cannot_be_taken("FHIR", problem.reason) from problem
+    patient = subject.patient or {}
+    named = {
+        text
+        for one in (subject.identifier, *patient.get("identifier", ()))
+        if (text := identifier_text(one)).partition("|")[0] in INS_SYSTEMS
+    }
+    if len(named) > 1:
+        raise _cannot_be_taken("FHIR", "its patient has two different INS")
+    ins = next(iter(named), "")
+    fault = ins_problem(ins.partition("|")[2]) if ins else None
+    if fault and context.settings.validation == "strict":
+        raise _cannot_be_taken("FHIR", fault)
+    lies = local(subject.reference, context.base)
+    if subject.reference and not ins and (lies is None or lies.type_ != "Patient"):
+        shown = f"its subject `{subject.reference[:100]}` is not in it"
+        raise _cannot_be_taken("FHIR", shown)
+    return Said(metadata, subject.patient, ins, subject.reference)
+
+
+def _cannot_be_taken(kind: str, reason: str) -> FhirError:
+    text = f"the {kind} document cannot be taken: {reason}"
+    return Unprocessable(text, code="invalid", expression=ATTACHMENT)
 
 
 def header_ins(header: Header) -> str:

@@ -196,21 +196,31 @@ class Checking(Consenting):
         )
 
     def name_subject(
-        self, document: dict[str, Any], ins: str, inside: Mapping[str, Any] | None = None
+        self,
+        document: dict[str, Any],
+        ins: str,
+        inside: Mapping[str, Any] | None = None,
+        reference: str = "",
     ) -> None:
         """Make the subject a literal reference to the stored Patient, and see that it is the one
         `inside` the document, a Patient resource (None: the document names none).
 
         `ins`: `system|value` of that patient, or "": then his traits must not contradict those of
-        the subject. Chains such as patient.identifier follow literal references.
+        the subject. `reference`: where a patient lies that is not in the document. Chains such as
+        patient.identifier follow literal references.
         """
-        of_header = Named(identifiers=(ins,) if ins else ())
-        named = patient_of(document, base=self.house.base) or of_header
+        lies = local(reference, self.house.base)
+        elsewhere = Named(patients=(lies.id_,)) if lies and not ins else Named()
+        of_content = Named(identifiers=(ins,)) if ins else elsewhere
+        named = patient_of(document, base=self.house.base) or of_content
         standing = self._place_of(named) if named else None
         if standing is None:
             return  # refused in `create`, in the words of every other reference
-        if ins and named != of_header and not self.is_holder(standing.record, ins):
-            raise another_patient("")
+        if of_content and named != of_content:
+            there = self.standing(elsewhere) if elsewhere else None
+            same = self.is_holder(standing.record, ins) if ins else there == standing
+            if not same:
+                raise another_patient("")
         if inside is not None and not ins:
             holder = raw_version(self.session, "Patient", standing.patient)
             if holder and (trait := contradiction(inside, content_of(holder.body))):

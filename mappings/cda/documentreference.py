@@ -38,12 +38,14 @@ _LEVELS = ("", "N", "R", "V")  # from the least to the most confidential
 _FILLED_WITHIN = frozenset({"content", "attachment", "context"})
 
 
-def documentreference(header: Header, *, data: bytes, patient: str, url: str | None) -> Json:
+def documentreference(
+    header: Header, *, data: bytes, patient: str = "", url: str | None = None
+) -> Json:
     """A DocumentReference (R4) without id, derived from the header.
 
-    `data`: the document, for size and SHA-1; `patient`: reference to the holder (`Patient/1`);
-    `url`: where the document will be found, None when the caller adds it later. What the header
-    does not say is left out; `date` too, when the document's time is not precise enough.
+    `data`: the document, for size and SHA-1; `patient`: reference to the holder (`Patient/1`) and
+    `url`: where the document will be found, both left out when the caller adds them later. What the
+    header does not say is left out; `date` too, when the document's time is not precise enough.
     """
     contained = Contained()
     source = _source_patient(header.patient, contained)
@@ -54,7 +56,7 @@ def documentreference(header: Header, *, data: bytes, patient: str, url: str | N
         "status": "current",
         "type": header.type.concept(),
         "category": categories(header.type.concept()),
-        "subject": {"reference": patient},
+        "subject": {"reference": patient} if patient else None,
         "date": header.time if is_instant(header.time) else None,
         "author": [_author(author, header.patient, contained) for author in header.authors],
         "authenticator": _authenticator(authenticator, contained) if authenticator else None,

@@ -6,6 +6,7 @@ The statement's parts: `standing` (see `rows`), `entry` to the named records, `m
 `page` of them.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +16,14 @@ from fhir_server.search.includes import is_include
 from fhir_server.search.keys import key, number
 from fhir_server.search.parse import RESULT
 from fhir_server.search.query import AllOf, HasKey, Query, Sort
+from fhir_server.search.terms import plain, split
 from fhir_server.storage.compile import Compiler, by_criterion, driver
 from fhir_server.storage.engine import Row, Session
 from fhir_server.storage.outline import Outline, Remembered
 from fhir_server.storage.read import is_professional
 from fhir_server.storage.rows import ALL, Rows, Visible
 from fhir_server.storage.version import Version, settled
+from mappings.identifiers import normal
 
 # What a key is sorted by, and what stands for a missing value (those come last in either
 # direction).
@@ -125,20 +128,33 @@ def is_by_identity(query: Query, rows: Rows) -> bool:
     return bool(only_keys and names == {"identifier"} and exact)
 
 
-def identity_keys(rows: Rows, type_: str) -> frozenset[int]:
+def identity_keys(
+    rows: Rows, type_: str, used: Iterable[tuple[str, str]] = ()
+) -> frozenset[int]:
     """The keys of the exact INS that is named: by them a chain from `type_` passes through a
     Patient its caller has no other right to see. What belongs to a record tells whose it is; of
-    shared resources professionals alone may learn so.
+    shared resources, and at the end of longer chains (among the parameters `used`), professionals
+    alone may learn so.
     """
-    known = is_professional(rows.shape) or nature_of(type_) != "shared"
-    if not (rows.named.identifiers and known):
+    known = is_professional(rows.shape)
+    if not (known or nature_of(type_) != "shared"):
         return frozenset()
+    named = [*rows.named.identifiers, *(_at_the_end(used) if known else ())]
     found: set[int] = set()
-    for identifier in rows.named.identifiers:
+    for identifier in named:
         system, _, value = identifier.partition("|")
         if system in INS_SYSTEMS and value.isalnum():
             found.add(key(number("Patient", "identifier"), "coding", system, value))
     return frozenset(found)
+
+
+def _at_the_end(used: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """`system|value` of the identifiers that chains ask for."""
+    for name, value in used:
+        if name.endswith(".identifier"):
+            for part in split(value, ","):
+                system, _, text = plain(part).partition("|")
+                yield "|".join(normal(system, text))
 
 
 _texts: Remembered[tuple[str, int]] = Remembered()
@@ -149,7 +165,8 @@ def prepared(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tupl
 
     Their criteria have one outline, their scopes one `Shape`.
     """
-    outline, named = Outline(rows.postgres, identity_keys(rows, query.type_)), rows.named
+    known = identity_keys(rows, query.type_, query.used)
+    outline, named = Outline(rows.postgres, known), rows.named
     where = None if named.resource else outline.of(query.where)
     if where is None:
         return statement(query, rows, last, traced=traced)
@@ -175,7 +192,7 @@ def statement(query: Query, rows: Rows, last: list[Any], *, traced: bool) -> tup
     type_ = query.type_
     minimal = is_by_identity(query, rows)
     seen = rows.visible("d", type_, minimal=minimal)
-    criteria = Compiler(rows, identity_keys(rows, type_)).where(query.where, "d")
+    criteria = Compiler(rows, identity_keys(rows, type_, query.used)).where(query.where, "d")
     source, of_type = _begin(seen, query, rows)
     # A Patient known by his identity alone is not sorted by what is hidden of him.
     keys = _keys(() if minimal else query.sort, rows)

@@ -5,6 +5,7 @@
 
 import json
 from base64 import b64encode
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.house import ANNE, NINA, OTTO, PAUL, Answer, Person
 from tests.policy.record import LEVELS, Record, labelled
 from tests.rest.patches import FHIR_JSON, FHIR_XML, FORMS, JSON_PATCH, XML_PATCH, each_form
 
+NUMBERS = count(1)
 INDIRECT = ANNE.but(auth_mode="INDIRECTE")
 SYSTEM = "urn:ietf:rfc:3986"
 TRE_A07 = {code: (VISIBILITY, code) for code in (MASKED, VEILED, SECRET, "MASQUE_PSOCIAL")}
@@ -68,7 +70,8 @@ class Filed:
     """A document with a uniqueId, and what is asked of it by that."""
 
     def __init__(self, record: Record, *flags: str, level: str = "N", **more: Any) -> None:
-        self.record, self.unique = record, f"urn:oid:1.2.250.1.999.{int(record.id[:8], 36)}.1"
+        self.record = record
+        self.unique = f"urn:oid:1.2.250.1.999.{int(record.id[:8], 36)}.{next(NUMBERS)}"
         master = {"system": SYSTEM, "value": self.unique}
         more = {"securityLabel": labelled(*flags, level=level), "masterIdentifier": master} | more
         self.id = record.deposited(more.pop("author", ANNE), **more)
@@ -161,7 +164,6 @@ def test_TD33_an_entry_of_a_bundle_means_the_same(record: Record, form: str, kin
             answer = record.house.post("", who, bundle)
             assert answer.json["entry"][0]["response"]["status"][:3] == "200", answer.body
             assert filed.labels() == after
-        record.house.call("DELETE", f"DocumentReference/{filed.id}", ANNE)
 
 
 @each_form
@@ -267,6 +269,76 @@ def test_TD33_the_author_archives_and_deletes_without_a_right_to_consult(
     assert record.read(NINA, filed.id).status == 410
     assert record.read(OTTO, filed.id).status == 404
     assert filed.id not in record.found(PAUL)
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_TD33c_in_a_bundle_and_without_content(record: Record, kind: str) -> None:
+    removal = json.dumps([{"op": "replace", "path": "/status", "value": "entered-in-error"}])
+    data = b64encode(removal.encode()).decode()
+    binary = {"resourceType": "Binary", "contentType": JSON_PATCH, "data": data}
+    filed = Filed(record)
+    request = {"method": "PATCH", "url": f"DocumentReference?{filed.condition}"}
+    bundle = {
+        "resourceType": "Bundle", "type": kind, "entry": [{"resource": binary, "request": request}]
+    }  # fmt: skip
+    answer = record.house.post("", INDIRECT, bundle, prefer="return=representation")
+    (entry,) = answer.json["entry"]
+    assert entry["response"]["status"][:3] == "200"
+    assert entry["resource"]["status"] == "entered-in-error"
+    assert record.read(ANNE, filed.id).status == 410
+    other, house = Filed(record), record.house
+    answer = house.call(
+        "PATCH", "DocumentReference", INDIRECT, removal.encode(), query=other.condition,
+        content_type=JSON_PATCH, prefer="return=minimal",
+    )  # fmt: skip
+    assert (answer.status, answer.body) == (200, b"")
+    assert record.read(ANNE, other.id).status == 410
+    again = other.patch(INDIRECT, JSON_PATCH, removal.encode())
+    assert again.status == 404
+
+
+# PDSm's own examples of flow 03, in FHIRPath Patch.
+LEVEL_PATH = f"DocumentReference.securityLabel.coding.where(system='{LEVELS}').code"
+ADDED = [
+    {"name": "type", "valueCode": "add"},
+    {"name": "path", "valueString": "DocumentReference"},
+    {"name": "name", "valueString": "extension"},
+    {"name": "value", "part": [
+        {"name": "url", "valueUri": ARCHIVED}, {"name": "valueBoolean", "valueBoolean": True}]},
+]  # fmt: skip
+
+
+def replacement(path: str, **value: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": path},
+        {"name": "value"} | value,
+    ]
+
+
+def test_the_examples_of_pdsm_are_done(record: Record) -> None:
+    filed = Filed(record, SECRET)
+    archive = f"DocumentReference.extension.where(url='{ARCHIVED}').value"
+
+    def patch(*operations: list[dict[str, Any]]) -> Answer:
+        listed = [{"name": "operation", "part": parts} for parts in operations]
+        body = {"resourceType": "Parameters", "parameter": listed}
+        return filed.patch(ANNE, FHIR_JSON, json_format.write(body))
+
+    answer = patch(
+        replacement("DocumentReference.status", valueCode="current"),
+        replacement(LEVEL_PATH, valueCode="R"),
+        replacement(archive, valueBoolean=True),
+    )
+    assert answer.status == 200, answer.body
+    assert filed.labels() == ["R", SECRET]
+    assert answer.json["extension"] == [{"url": ARCHIVED, "valueBoolean": True}]
+    other = Filed(record)
+    assert other.id != filed.id
+    body = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": ADDED}]}
+    path = f"DocumentReference/{other.id}"
+    added = record.house.call("PATCH", path, ANNE, json_format.write(body), content_type=FHIR_JSON)
+    assert added.json["extension"] == [{"url": ARCHIVED, "valueBoolean": True}]
 
 
 def test_FORMS_are_all_tried() -> None:

@@ -84,6 +84,33 @@ def test_abroad_nothing_is_learnt_of_another_record(record: Record, house: Any) 
     assert record.house.get(f"Patient?identifier={record.holder.sub}", ABROAD).status == 403
 
 
+CHAINS = [
+    ("List", "item:DocumentReference.patient"), ("List", "item.subject"),
+    ("List", "item:DocumentReference.subject:Patient"), ("DocumentReference", "relatesto.patient"),
+    ("DocumentReference", "_has:List:item:patient"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("type_", "chain"), CHAINS)
+@pytest.mark.parametrize("caller", ["attending", "team", "author", "holder", "stranger"])
+def test_at_the_end_of_a_chain_too(record: Record, caller: str, type_: str, chain: str) -> None:
+    first = record.deposited(ANNE)
+    target = {"reference": f"DocumentReference/{first}"}
+    record.deposited(ANNE, relatesTo=[{"code": "appends", "target": target}])
+    who = CALLERS.get(caller, record.holder)
+
+    def found(pairs: list[tuple[str, str]]) -> set[str]:
+        answer = record.house.call("GET", type_, who, query=[*pairs, ("_count", "500")])
+        assert answer.status == 200, answer.body
+        return {one["id"] for one in answer.entries}
+
+    bare = chain.endswith(":Patient")
+    by_address = found([(chain, record.id if bare else f"Patient/{record.id}")])
+    assert found([(f"{chain}.identifier", record.holder.sub)]) == by_address
+    assert bool(by_address) == (caller != "stranger")
+    assert found([(f"{chain}.identifier", f"{INS}|199999999999945")]) == set()
+
+
 def unique(record: Record, who: Person = ANNE, n: int = 1, **more: Any) -> str:
     """Deposit a document; its identifier as one searches for it."""
     value = f"urn:oid:1.2.250.1.998.{int(record.id[:8], 36)}.{n}"

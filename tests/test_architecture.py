@@ -57,9 +57,9 @@ SEES_EVERYTHING = frozenset({
 METHODS = {
     # It reads through his visible rows.
     "guarded": (
-        "across", "asking", "check_related", "current", "cursor_after", "documents_with", "hidden",
-        "history", "read", "replaced", "rows", "search", "settle", "shown", "those", "types_of",
-        "version", "visible", "with_relations",
+        "across", "asking", "check_related", "current", "cursor_after", "documents_with", "filed",
+        "hidden", "history", "read", "replaced", "rows", "search", "settle", "shown", "those",
+        "types_of", "version", "visible", "with_relations",
     ),
     # It asks `policy.decide` before anything is stored, or answers for one that does.
     "deciding": (

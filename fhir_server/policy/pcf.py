@@ -9,6 +9,7 @@ stored here as one of PCF's has the effect that it says.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fhir_server.fhir.reference import DOCUMENTS
 from fhir_server.policy.consents import (
     TREATMENT,
     UNDERSTOOD,
@@ -21,6 +22,7 @@ from fhir_server.policy.consents import (
 from fhir_server.policy.facts import EVERYBODY
 from fhir_server.policy.people import binds
 from fhir_server.policy.relation import Relation, Resource, Who, in_force
+from profiles.links import type_of
 
 PROFILE = "https://profiles.ihe.net/ITI/PCF/StructureDefinition/IHE.PCF.consent"
 ROOT = "Consent.provision"
@@ -41,6 +43,7 @@ DENIED = {
 }
 ALL_OF_SOMEBODY = ("blocked", "emergency_opposed", "centre15_opposed")
 LABEL = "put `MASQUE_PS` into `securityLabel` of the document instead"
+SINGLE = f"a consent hides or opens no single document: {LABEL}"
 CLOSE = (
     "nobody's treatment can be denied to everybody: close the record (`Patient.active`), or name "
     "whom you deny"
@@ -89,8 +92,8 @@ def _read(root: Provision, who: Who) -> Reading:
 
 def _check_names(provision: Provision, path: str) -> None:
     for one in provision.get("data", ()):
-        if one.get("reference", {}).get("reference", "").startswith("DocumentReference/"):
-            raise _Unsaid(f"a consent hides or opens no single document: {LABEL}", f"{path}.data")
+        if type_of(str(one.get("reference", {}).get("reference", ""))) in DOCUMENTS:
+            raise _Unsaid(SINGLE, f"{path}.data")
     for name in sorted(set(provision) - UNDERSTOOD - {"provision"}):
         raise _Unsaid(f"no rule can be narrowed by `{name}`", f"{path}.{name}")
     if "action" in provision:

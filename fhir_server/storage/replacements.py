@@ -11,6 +11,7 @@ from typing import Any
 
 from fhir_server.fhir.outcome import Conflict, FhirError, Unprocessable
 from fhir_server.policy.labels import MASKED, flags
+from fhir_server.policy.redaction import without_orphans
 from fhir_server.search.parse import parse
 from fhir_server.storage.chain import replaced_by, with_flags
 from fhir_server.storage.checks import nothing_there
@@ -63,7 +64,7 @@ class Replacing(Following):
         known = [_meaning(relation) for relation in own]
         whole = own + [one for one in said if _meaning(one) not in known]
         made = {name: value for name, value in document.items() if name != "relatesTo"}
-        return made | ({"relatesTo": whole} if whole else {})
+        return without_orphans(made | ({"relatesTo": whole} if whole else {}), document)
 
     def replaced(self, document: Resource) -> list[Version]:
         """The documents that one with literal relations replaces; Conflict for one that has been

@@ -26,10 +26,10 @@ from fhir_server.storage.chain import LONGEST, flag_change, flagged, replaced_by
 from fhir_server.storage.checks import NO_INDEX
 from fhir_server.storage.content import birth, content_of
 from fhir_server.storage.due import set_due
+from fhir_server.storage.filing import Filing
 from fhir_server.storage.membership import MEMBERS_OWN
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.read import past_version, raw_version
-from fhir_server.storage.replacements import Replacing
 from fhir_server.storage.teams import TYPE as TEAM
 from fhir_server.storage.version import Version
 from fhir_server.storage.write import Facts, New
@@ -65,7 +65,7 @@ class Written:
     remarks: tuple[Issue, ...] = ()  # of a consent: what has no effect
 
 
-class Writing(Replacing):
+class Writing(Filing):
     """A repository that also writes."""
 
     def create(
@@ -148,7 +148,7 @@ class Writing(Replacing):
         return Written(version_of(current.pk, new), record, rules, remarks=remarks)
 
     def _placed_draft(self, draft: Draft, standing: Standing) -> Draft:
-        placed = self._placed(draft.resource, standing)
+        placed = self.filed(self._placed(draft.resource, standing))
         return draft if placed == draft.resource else replace(draft, resource=placed, text=b"")
 
     def may(self, act: Act, current: Version) -> bool:

@@ -95,7 +95,7 @@ def test_bytes_and_lists_can_be_hidden_too(type_: str) -> None:
         {"display": "x"},
         {"reference": "#a"},
         {"reference": "Patient/a"},
-        {"identifier": {"value": "x"}},
+        {"type": "Practitioner", "identifier": {"value": "x"}},
         {},
     ],
 )
@@ -103,6 +103,29 @@ def test_other_references_stay(item: dict[str, Any]) -> None:
     resource = {"resourceType": "List", "entry": [{"item": item}]}
     assert removable_links(resource) == ()
     assert without(resource, frozenset({A})) == resource
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"identifier": {"value": "x"}},
+        {"type": "DocumentReference", "identifier": {"value": "x"}},
+        {"reference": "#d"},
+        {"reference": "urn:oid:1.2.3"},
+        {"reference": "../DocumentReference/a"},
+    ],
+)
+def test_what_names_a_document_without_its_address_is_shown_to_nobody(
+    item: dict[str, Any]
+) -> None:
+    inner = {"resourceType": "DocumentReference", "id": "d"}
+    inside = {"contained": [inner]} if item.get("reference") == "#d" else {}
+    resource = {"resourceType": "List", **inside, "entry": [{"item": item}, *listed(B)["entry"]]}
+    (hidden, _) = removable_links(resource)
+    assert hidden[0] == ""
+    assert without(resource, frozenset({hidden})) == {
+        "resourceType": "List", "entry": listed(B)["entry"],
+    }  # fmt: skip
 
 
 def test_a_type_without_lists_stays_as_it_is() -> None:

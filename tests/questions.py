@@ -95,6 +95,7 @@ def searches(script: Script) -> Iterator[str]:
         "", "item:missing=false", "_count=1", "item.status=current",
         f"item:DocumentReference.security-label={MASKED}",
         "item:DocumentReference.relatesto.status=superseded",
+        "item:DocumentReference.authenticator:Practitioner.active=true",
     ):  # fmt: skip
         yield f"List?{query}"
     yield from of_the_operator(script)
@@ -105,6 +106,7 @@ def searches(script: Script) -> Iterator[str]:
     for value in ("true", "both"):
         inside = f"_contained={value}"
         yield f"Practitioner?{inside}&_count=3"
+        yield f"DocumentReference?authenticator.active={value.replace('both', 'false')}&_count=2"
         yield f"Practitioner?{inside}&active=true&_count=0"
         yield f"Practitioner?{inside}&active:not=true&_summary=count"
         yield f"DocumentReference?{inside}&status=current&_count=2"

@@ -328,7 +328,7 @@ class Still(House):
         session = self.database.session()
         tables = (
             "due", "resource", "history", "relation", "trail", "string", "moment", "number",
-            "reference", "token", "contained",
+            "reference", "token", "contained", "inward",
         )  # fmt: skip
         with session.transaction():
             for table in (*tables, *(() if self.database.postgres else ("key",))):

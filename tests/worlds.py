@@ -90,7 +90,7 @@ class World:
 
     def empty(self) -> None:
         tables = ("resource", "relation", "string", "moment", "number", "reference", "token",
-                  "contained")  # fmt: skip
+                  "contained", "inward")  # fmt: skip
         for table in (*tables, *(() if self.session.database.postgres else ("key",))):
             self.session.run(f"DELETE FROM {table}", {})
         self.session.run("DELETE FROM record WHERE number > 0", {})

@@ -1,8 +1,9 @@
-"""Bundles of answers, made by splicing stored texts.
+"""Bundles of answers, made by splicing stored texts; what references in Bundles are relative to.
 
 https://hl7.org/fhir/R4/bundle.html
 """
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Iterable, Mapping, Sequence
@@ -11,6 +12,15 @@ from urllib.parse import urlencode
 import msgspec
 
 _ENCODER = msgspec.json.Encoder()
+_REST = re.compile(r"(.*/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+
+
+def root_of(full_url: str) -> str:
+    """The base of a RESTful fullUrl, with its slash, to which the references of its entry are
+    relative; "" of any other.
+    """
+    match = _REST.fullmatch(full_url)
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from typing import Any
 from profiles.definitions import r4
 
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
-_REST = re.compile(r"(.*/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _LINK = re.compile(r"""(\b(?:href|src)\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""")
 _ADDRESSES = frozenset({"uri", "url"})
 
@@ -45,12 +44,6 @@ class Links:
         if found is None and self.root and _RELATIVE.fullmatch(text):
             found = self.addresses.get(self.root + text)
         return found
-
-
-def root_of(full_url: str) -> str:
-    """The base of a RESTful fullUrl, with its slash; "" of any other."""
-    match = _REST.fullmatch(full_url)
-    return match[1] if match else ""
 
 
 def linked(resource: Mapping[str, Any], links: Links) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.included import check_consults, told
 from fhir_server.interactions.page import ONLY_WHEN_NAMED, links, page
 from fhir_server.interactions.routes import Route
+from fhir_server.policy.facts import by_nature
 from fhir_server.search.query import Query
-from fhir_server.storage.across import Part, by_nature
+from fhir_server.storage.across import Part
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.definitions import r4

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
 from fhir_server.fhir import json_format
+from fhir_server.fhir.bundle import root_of
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import (
     BadRequest,
@@ -23,7 +24,7 @@ from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.desk import Admit, Desk, Perform
 from fhir_server.interactions.entries import Planned, addresses_of, plan, refuse_overlap
-from fhir_server.interactions.links import Links, linked, root_of
+from fhir_server.interactions.links import Links, linked
 from fhir_server.interactions.responses import of
 from fhir_server.interactions.routes import match
 from fhir_server.interactions.write import (

@@ -5,7 +5,7 @@ is "shared".
 """
 
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Iterable, Mapping
 
 from fhir_server.policy.matrix import KINDS, NO_KIND, PROFESSIONS, profession_of
 from fhir_server.policy.subject import ACTORS, Subject
@@ -136,6 +136,14 @@ def ownership(nature: str) -> str:
     consent there is no author (contract 7).
     """
     return "declarer" if nature == "consent" else "author"
+
+
+def by_nature(types: Iterable[str]) -> list[tuple[str, ...]]:
+    """The types, those of one nature together."""
+    found: dict[str, list[str]] = {}
+    for type_ in types:
+        found.setdefault(nature_of(type_), []).append(type_)
+    return [tuple(together) for together in found.values()]
 
 
 def chooses_ids(actor: str, type_: str) -> bool:

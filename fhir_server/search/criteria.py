@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from fhir_server.fhir.outcome import BadRequest, insufficient_scope
-from fhir_server.search.keys import FULL_TEXT, TEXT, number
+from fhir_server.search.inside import within
+from fhir_server.search.keys import FULL_TEXT, INWARD, TEXT, number
 from fhir_server.search.named import is_name
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
@@ -42,6 +43,9 @@ MAX_WAYS = 1_000  # types that the chains of one query may pass through
 MAX_COMPARED = 10_000  # values of one statement; SQLite takes time by their square
 HAS = "_has:"
 LIST = "_list"
+# What contains others, but traces: they are looked at when they are named.
+WHOLES = tuple(type_ for type_ in r4().resources if type_ != "AuditEvent")
+ROLE, OF_PERSONS = "PractitionerRole", ("family", "given", "name")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
@@ -63,6 +67,7 @@ class Criteria:
 
     def __init__(self, asked: Asked) -> None:
         self.asked, self.ways, self.values, self.parts = asked, 0, 0, 0
+        self.own = 0  # parameters of the operator's that were asked by
 
     def read(self, type_: str, name: str, value: str) -> Criterion | None:
         """What `name=value` asks of a `type_`; None when the type has no such parameter.
@@ -80,7 +85,7 @@ class Criteria:
             return self.members(type_, modifier, value)
         if code in FULL_TEXT:
             return None if dot else self.words(type_, code, modifier, value)
-        parameter = self.asked.offer.find(type_, code)
+        parameter = self.find(type_, code)
         if parameter is None:
             return None
         if dot:
@@ -94,6 +99,12 @@ class Criteria:
             literal = self.chain(parameter, "Patient", modifier, value)
             return asked if literal is None else any_of((asked, literal))
         return asked
+
+    def find(self, type_: str, code: str) -> Parameter | None:
+        """The parameter of this code; None when the type has none."""
+        found = self.asked.offer.find(type_, code)
+        self.own += found is not None and code not in parameters(type_)
+        return found
 
     def column(self, code: str, modifier: str, value: str) -> Criterion:
         """`_id` and `_lastUpdated`, which nothing lacks."""
@@ -145,7 +156,7 @@ class Criteria:
         self.check_steps(rest)
         names = is_name(rest, value)
         led = self.through(
-            parameter, modifier, lambda type_: self.read(type_, rest, value), names=names
+            parameter, modifier, lambda type_: self.read(type_, rest, value), rest, names=names
         )
         if rest == "_id" and modifier in ("", "Patient") and may_name_patient(parameter):
             values = alternatives(parameter.code, value)
@@ -154,9 +165,9 @@ class Criteria:
         return led
 
     def through(
-        self, parameter: Parameter, modifier: str, read: Reads, *, names: bool
+        self, parameter: Parameter, modifier: str, read: Reads, what: str, *, names: bool
     ) -> Criterion | None:
-        """Through each type that has what `read` asks there, and that the token covers; None when
+        """Through each type that has `what` is asked there, and that the token covers; None when
         no type has it. Forbidden when those that have it are not covered, but where it `names` what
         is led to: that is asked of the reference.
         """
@@ -166,25 +177,37 @@ class Criteria:
             refuse_modifier(parameter.code, modifier)
         types = (modifier,) if modifier else tuple(parameter.targets or r4().resources)
         covered = [type_ for type_ in types if names or self.asked.covers(type_, "s")]
-        if ways := list(self.ways_to(parameter, covered, read)):
+        if ways := list(self.ways_to(parameter, covered, read, what)):
             return any_of(ways)
         others = [type_ for type_ in types if type_ not in covered]
-        if ways := list(self.ways_to(parameter, others, read)):
+        if ways := list(self.ways_to(parameter, others, read, what)):
             reached = "`, `".join(type_ for way in ways for type_ in way.types)
             raise insufficient_scope(f"`{reached[:200]}`, where `{parameter.code}` leads")
         return None
 
     def ways_to(
-        self, parameter: Parameter, types: Iterable[str], read: Reads
+        self, parameter: Parameter, types: Iterable[str], read: Reads, what: str
     ) -> Iterator[Leads]:
         values = 0
         for type_ in types:
             self.count_way()
+            known = self.own
             to = read(type_)
+            if to is None and type_ == ROLE and what.partition(":")[0] in OF_PERSONS:
+                to = self.of_role(read, what)
             if to is not None:
-                yield Leads(parameter.number, (type_,), to)
-                values += compared(to)
+                found = Leads(parameter.number, (type_,), to, self.inside(parameter, to, known))
+                yield found
+                values += compared(found)
                 check_compared(values)
+
+    def of_role(self, read: Reads, what: str) -> Criterion | None:
+        """What is asked of an author who is named in a role is asked of the person: MHD's
+        `author.family` and `author.given`, and `source`'s.
+        """
+        if not self.asked.covers("Practitioner", "s"):
+            return None
+        return self.through(parameters(ROLE)["practitioner"], "", read, what, names=False)
 
     def has(self, type_: str, name: str, value: str) -> Criterion | None:
         """`_has:Type:reference:parameter`: what refers to it; None where nothing can, so."""
@@ -199,14 +222,26 @@ class Criteria:
         _, source, code, *_ = way.split(":")
         if not r4().is_resource(source):
             raise BadRequest(f"`{HAS}{source[:100]}` is no resource type", code="value")
-        parameter = self.asked.offer.find(source, code)
+        parameter = self.find(source, code)
         if parameter is None or parameter.type != "reference" or not leads_to(parameter, type_):
             return None
         self.count_way()
+        known = self.own
         to = read(source)
         if to is not None and not self.asked.covers(source, "s"):
             raise insufficient_scope(f"`{source}` for this")
-        return None if to is None else LedBy(source, parameter.number, type_, to)
+        if to is None:
+            return None
+        inside = self.inside(parameter, to, known) or Nothing()
+        wholes = tuple(one for one in WHOLES if self.asked.covers(one, "s"))
+        return LedBy(source, parameter.number, type_, to, inside, wholes)
+
+    def inside(self, parameter: Parameter, to: Criterion, known: int) -> Criterion | None:
+        """What a step of a chain asks of resources within others; None where these have no rows of
+        what is asked: not of the operator's parameters, of which `known` were asked by before.
+        """
+        has_rows = self.asked.offer.has(number(parameter.resource, INWARD))
+        return within(to) if has_rows and known == self.own else None
 
     def check_steps(self, rest: str) -> None:
         if steps(rest) + 1 > MAX_STEPS:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html#2.21.1.1
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.reference import Local, parse, texts
 from fhir_server.search.parameters import parameters
@@ -13,6 +13,7 @@ from fhir_server.search.registry import NOTHING_STORED, Registry
 from fhir_server.search.rows import Rows
 from fhir_server.search.types import READ
 from fhir_server.search.types.string import gram_keys
+from fhir_server.search.whole import Names, Part, parts
 from fhir_server.search.words import word_keys
 
 
@@ -32,7 +33,8 @@ class Index:
     that no parameter speaks of have ELSEWHERE for a parameter.
     `tokens`: parameter, least code of a token parameter, lower case, cut (`rows.SHORT`): for
     sorting alone.
-    `contained`: type, id and index of each contained resource, of the parameters of R4 alone.
+    `contained`: each resource within it, with the rows of the parameters of R4 alone. `inward`:
+    parameter, and the number in `contained` of what a reference leads to; of those within alike.
     """
 
     keys: frozenset[int]
@@ -41,7 +43,17 @@ class Index:
     numbers: tuple[tuple[int, float, float], ...]
     references: tuple[tuple[int, str, str], ...]
     tokens: tuple[tuple[int, str], ...] = ()
-    contained: tuple[tuple[str, str, "Index"], ...] = ()
+    contained: tuple["Inside", ...] = ()
+    inward: tuple[tuple[int, int], ...] = ()
+
+
+class Inside(NamedTuple):
+    """A resource within another; `entry`: an entry of a Bundle, or what that contains."""
+
+    type_: str
+    id_: str
+    rows: Index
+    entry: bool
 
 
 ELSEWHERE = 0
@@ -53,38 +65,51 @@ def extract(
     """The rows of `resource`; absolute references to `base`, this server's address, are its own.
     `registry`: the parameters beside those of the definitions.
     """
+    inner, names = parts(resource)
+    rows = _rows(resource, resource, names, base, registry)
+    known = {(type_, id_) for _, type_, id_ in rows.references}
+    others = [a for a in _addresses(resource, base) if a not in known]
+    rows.references += [(ELSEWHERE, type_, id_) for type_, id_ in others]
+    return replace(_index(rows), contained=tuple(_inside(part, base) for part in inner))
+
+
+def _rows(
+    resource: Mapping[str, Any], read: Mapping[str, Any], names: Names, base: str,
+    registry: Registry,
+) -> Rows:  # fmt: skip
+    """`read`: the resource as its parameters read it."""
     type_, version = resource["resourceType"], resource.get("version", "")
-    rows = Rows(base, version if isinstance(version, str) else "")
+    rows = Rows(base, version if isinstance(version, str) else "", names)
     for parameter in (*parameters(type_).values(), *registry.indexed.get(type_, {}).values()):
-        items = parameter.select(resource)
+        items = parameter.select(read)
         if items:
             if not parameter.paired:  # else only with all its parts
                 rows.keys.add(parameter.present)
             READ[parameter.type](parameter, items, rows)
     rows.keys.update(word_keys(resource))
-    rows.keys |= gram_keys(resource["resourceType"], rows.contained)
-    known = {(type_, id_) for _, type_, id_ in rows.references}
-    others = [a for a in _addresses(resource, base) if a not in known]
-    rows.references += [(ELSEWHERE, type_, id_) for type_, id_ in others]
-    contained = resource.get("contained", ())
+    rows.keys |= gram_keys(type_, rows.contained)
+    return rows
+
+
+def _index(rows: Rows) -> Index:
     return Index(
-        contained=tuple(_inner(inner, base) for inner in contained) if contained else (),
         keys=frozenset(rows.keys),
         strings=tuple(dict.fromkeys(rows.strings)),
         dates=tuple(dict.fromkeys(rows.dates)),
         numbers=tuple(dict.fromkeys(rows.numbers)),
         references=tuple(dict.fromkeys(rows.references)),
         tokens=tuple(rows.tokens.items()),
+        inward=tuple(dict.fromkeys(rows.inward)),
     )
 
 
-def _inner(resource: Mapping[str, Any], base: str) -> tuple[str, str, Index]:
-    """A resource that another contains. What it refers to is what its container refers to, which
-    has these rows already, but for its own parameters.
+def _inside(part: Part, base: str) -> Inside:
+    """What it refers to is what its whole refers to, which has these rows already, but for its own
+    parameters.
     """
-    index = extract(resource, base=base)
-    own = tuple(row for row in index.references if row[0] != ELSEWHERE)
-    return resource["resourceType"], resource.get("id", ""), replace(index, references=own)
+    resource = part.resource
+    rows = _rows(resource, part.read, part.names, base, NOTHING_STORED)
+    return Inside(resource["resourceType"], resource.get("id", ""), _index(rows), part.entry)
 
 
 def _addresses(resource: Mapping[str, Any], base: str) -> Iterator[tuple[str, str]]:

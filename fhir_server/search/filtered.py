@@ -111,13 +111,13 @@ class _Reading:
         if step.name.startswith(HAS):
             return self.criteria.led_by(type_, step.name, there)
         code, _, modifier = step.name.partition(":")
-        parameter = self.criteria.asked.offer.find(type_, code)
+        parameter = self.criteria.find(type_, code)
         if parameter is None:
             return None
         named = [one.name for one in rest if one.inner is None] if step.inner is None else []
         names = test.operation == "eq" and len(named) == len(rest) == 1
         names = names and is_name(named[0], as_one(test.value))
-        return self.criteria.through(parameter, modifier, there, names=names)
+        return self.criteria.through(parameter, modifier, there, rest[0].name, names=names)
 
     def end(self, type_: str, name: str, test: Comparison) -> Criterion | None:
         code, _, modifier = name.partition(":")
@@ -126,7 +126,7 @@ class _Reading:
         column = _COLUMNS.get(code)
         if column is not None:
             return column(self.criteria, test)
-        parameter = self.criteria.asked.offer.find(type_, code)
+        parameter = self.criteria.find(type_, code)
         if parameter is None:
             return None
         if test.operation == "pr":

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Sequence
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.includes import is_include
 from fhir_server.search.keys import CONTAINED, number
-from fhir_server.search.query import AllOf, AnyOf, Criterion, Leads, LedBy, Not, UpdatedIs
+from fhir_server.search.query import (
+    AllOf,
+    AnyOf,
+    Criterion,
+    IdIs,
+    Leads,
+    LedBy,
+    Not,
+    Nothing,
+    UpdatedIs,
+)
 from fhir_server.search.registry import Offer
 
 Pair = tuple[str, str]
@@ -42,6 +52,22 @@ def check(parts: Iterable[Criterion], used: Sequence[Pair]) -> None:
         raise _not_done(value, "`_containedType=contained` is not done, only `container`")
     if any(_leads_elsewhere(part) for part in parts):
         raise _not_done(value, "not with chains, `_has`, `_list` or `_lastUpdated`")
+
+
+def within(criterion: Criterion) -> Criterion:
+    """What a criterion of a type asks of such a resource within another, which has no address and
+    no time of its own: its id is known there alone.
+    """
+    match criterion:
+        case AllOf(parts):
+            return AllOf(tuple(within(part) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(within(part) for part in parts))
+        case Not(part):
+            return Not(within(part))
+        case IdIs() | UpdatedIs() | LedBy():
+            return Nothing()
+    return criterion
 
 
 def _leads_elsewhere(criterion: Criterion) -> bool:

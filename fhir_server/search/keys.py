@@ -37,6 +37,7 @@ Kind = Literal[
 TEXT, CONTENT = FULL_TEXT = "_text", "_content"  # searched by words
 GRAM = "gram"  # of a type: strings, letter by letter
 CONTAINED = "_contained"  # of a type: its resources inside others
+INWARD = "_inward"  # of a type: where its references lead within the same whole
 
 
 def _hash(text: str) -> int:

@@ -7,7 +7,7 @@ It reads the same tree and the same rows as storage does in SQL, and the two mus
 
 from collections.abc import Callable, Iterable
 from math import inf, nextafter
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from fhir_server.search.extract import Index
 from fhir_server.search.query import (
@@ -30,9 +30,18 @@ from fhir_server.search.query import (
     holds,
 )
 
-Found = tuple[Index, str, int]  # its rows, its id, its meta.lastUpdated in ms since 1970 UTC
+
+class Found(NamedTuple):
+    """Its rows, its id, its meta.lastUpdated in ms since 1970 UTC; what it is in, if anything."""
+
+    rows: Index
+    id_: str
+    updated: int
+    whole: Index | None = None
+
+
 Follow = Callable[[str, str], Found | None]  # type and id: the resource, if it may be seen
-# resources of a type that refer by a parameter to a type and id
+# resources of a type, stored or within others, that refer by a parameter to a type and id
 Leading = Callable[[str, int, str, str], Iterable[Found]]
 
 
@@ -52,11 +61,11 @@ def matches(
     """Say whether the resource of `resource_index` meets `criterion`; `updated` in ms since 1970
     UTC.
     """
-    return _meets(criterion, (resource_index, id_, updated), follow, leading)
+    return _meets(criterion, Found(resource_index, id_, updated), follow, leading)
 
 
 def _meets(criterion: Criterion, it: Found, follow: Follow, leading: Leading) -> bool:
-    index, id_, updated = it
+    index, id_, updated, _ = it
     match criterion:
         case HasKey(keys):
             return not index.keys.isdisjoint(keys)
@@ -77,10 +86,10 @@ def _meets(criterion: Criterion, it: Found, follow: Follow, leading: Leading) ->
         case UpdatedIs(prefix, low, high):
             return holds(prefix, (updated, updated + 1), (low, high))
         case Leads():
-            return _leads(criterion, index, follow, leading)
-        case LedBy(type_, parameter, target, to):
+            return _leads(criterion, it, follow, leading)
+        case LedBy(type_, parameter, target, to, inside):
             others = leading(type_, parameter, target, id_)
-            return any(_meets(to, other, follow, leading) for other in others)
+            return any(_meets(inside if o.whole else to, o, follow, leading) for o in others)
         case AllOf(parts):
             return all(_meets(part, it, follow, leading) for part in parts)
         case AnyOf(parts):
@@ -126,10 +135,16 @@ def _text_is(asked: StringIs, value: str) -> bool:
             return value not in asked.texts
 
 
-def _leads(asked: Leads, index: Index, follow: Follow, leading: Leading) -> bool:
-    for parameter, type_, id_ in index.references:
+def _leads(asked: Leads, it: Found, follow: Follow, leading: Leading) -> bool:
+    for parameter, type_, id_ in it.rows.references:
         if parameter == asked.parameter and type_ in asked.types:
             target = follow(type_, id_)
             if target is not None and _meets(asked.to, target, follow, leading):
                 return True
-    return False
+    whole = it.whole or it.rows
+    beside = [whole.contained[n] for of, n in it.rows.inward if of == asked.parameter]
+    return asked.inside is not None and any(
+        _meets(asked.inside, Found(one.rows, "", 0, whole), follow, leading)
+        for one in beside
+        if one.type_ in asked.types
+    )

@@ -7,7 +7,7 @@ memory, `storage` in SQL.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
@@ -88,23 +88,28 @@ class UpdatedIs:
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """One of its literal references of this parameter leads to one of `types` that meets `to`."""
+    """One of its literal references of this parameter leads to one of `types` that meets `to`, or
+    within the same whole to one that meets `inside` (None: this is not asked).
+    """
 
     parameter: int
     types: tuple[str, ...]
     to: "Criterion"
+    inside: "Criterion | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class LedBy:
-    """A `type_` that meets `to` leads to it, which is a `target`, by `parameter`, a number of
-    `type_`: `_has`.
+    """A `type_` that meets `to`, or one within a resource of one of the types `wholes` that meets
+    `inside`, leads to it, which is a `target`, by `parameter`, a number of `type_`: `_has`.
     """
 
     type_: str
     parameter: int
     target: str
     to: "Criterion"
+    inside: "Criterion" = field(default_factory=lambda: Nothing())
+    wholes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,9 @@ def compared(criterion: Criterion) -> int:
             return len(found)
         case AllOf(parts) | AnyOf(parts):
             return sum(compared(part) for part in parts)
-        case Leads(to=part) | LedBy(to=part) | Not(part):
+        case Leads(to=part, inside=other) | LedBy(to=part, inside=other):
+            return compared(part) + (compared(other) if other else 0)
+        case Not(part):
             return compared(part)
     return 1
 

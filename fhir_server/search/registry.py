@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from fhir_server.search.keys import CONTAINED, FULL_TEXT, GRAM, number
+from fhir_server.search.keys import CONTAINED, FULL_TEXT, GRAM, INWARD, number
 from fhir_server.search.parameters import Parameter, parameters
 from profiles.definitions import SearchParameter, r4
 
@@ -31,6 +31,7 @@ READING = {
 # an older index still finds all but OIDs and UUIDs in odd spellings, so that nothing waits for it.
 BESIDE: Mapping[str, tuple[str, ...]] = {
     "words-1": FULL_TEXT, "letters-2": (GRAM,), "contained-1": (CONTAINED,), "identifiers-1": (),
+    "inward-1": (INWARD,),
 }  # fmt: skip
 # Tokens over strings are compared without case: the other tokens need no new index for it.
 FOLDED = "folded-1"

@@ -6,11 +6,10 @@ Types of one nature (`policy.facts.nature_of`) are seen by the same rules: each 
 of a UNION. The order does not change with updates, so that paging misses nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.policy.facts import nature_of
 from fhir_server.search.query import AllOf, AnyOf, Criterion, IdIs, Not, Nothing, UpdatedIs
 from fhir_server.storage.compile import Compiler
 from fhir_server.storage.engine import Session
@@ -31,14 +30,6 @@ class Part:
     types: tuple[str, ...]
     where: Criterion
     inside: str = ""
-
-
-def by_nature(types: Iterable[str]) -> list[tuple[str, ...]]:
-    """The types, those of one nature together."""
-    found: dict[str, list[str]] = {}
-    for type_ in types:
-        found.setdefault(nature_of(type_), []).append(type_)
-    return [tuple(together) for together in found.values()]
 
 
 def find_across(
@@ -101,6 +92,7 @@ def _branch(rows: Rows, part: Part) -> str:
     asked, plus = Compiler(rows, identity).where(part.where, "c" if part.inside else "d"), ""
     if part.inside:
         contained = f"SELECT c.container FROM contained c WHERE c.type = '{part.inside}'"
+        contained += " AND c.entry = 0"
         asked = f"d.pk IN ({contained} AND {asked})"
         plus = "" if rows.postgres else "+"  # SQLite goes from what is contained
     inside = ", ".join(f"'{type_}'" for type_ in part.types)

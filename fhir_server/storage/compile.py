@@ -3,7 +3,7 @@
 `search.match` reads the same tree over the same rows in memory; the two must agree.
 """
 
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 from fhir_server.search.query import (
     OF_WHOLE,
@@ -75,8 +75,20 @@ def driver(criterion: Criterion) -> Criterion | None:
     """
     parts = criterion.parts if isinstance(criterion, AllOf) else (criterion,)
     found = [driver(part) if isinstance(part, AllOf) else part for part in parts]
-    by_kind = (part for kind in DRIVERS for part in found if isinstance(part, kind))
+    by_kind = (part for kind in DRIVERS for part in found if _drives(part, kind))
     return next(by_kind, None)
+
+
+def _drives(part: Criterion | None, kind: type[Criterion]) -> bool:
+    return isinstance(part, kind) or (kind is Leads and part is not None and is_led(part))
+
+
+def is_led(criterion: Criterion) -> TypeGuard[AnyOf]:
+    """Whether it is one step of a chain, through several types."""
+    match criterion:
+        case AnyOf((_, *_) as parts):
+            return all(isinstance(part, Leads) for part in parts)
+    return False
 
 
 def by_criterion(source: str, alias: str) -> str:
@@ -120,8 +132,10 @@ class Compiler:
                 return f"{alias}.id IN ({', '.join(self.rows.add('id', id_) for id_ in ids)})"
             case UpdatedIs(prefix, low, high):
                 return self._bounded(MOMENT[prefix], low, high, {"at": f"{alias}.updated"})
-            case Leads(parameter, types, to):
-                return self._leads(parameter, types, to, alias)
+            case Leads():
+                return self._led((criterion,), alias)
+            case AnyOf() if is_led(criterion):
+                return self._led(criterion.parts, alias)
             case LedBy():
                 return self._led_by(criterion, alias)
             case AllOf(parts):
@@ -225,10 +239,15 @@ class Compiler:
         self.aliases += 1
         return f"t{self.aliases}"
 
-    def _of_target(self, to: Criterion, alias: str) -> str:
+    @property
+    def _then(self) -> str:
+        """Between two tables: SQLite takes them in this order."""
+        return "," if self.rows.postgres else " CROSS JOIN"
+
+    def _of_target(self, to: Criterion, alias: str, *, narrow: bool | None = None) -> str:
         """What is asked of the other end of a reference, of which the criterion tells the rows."""
         self.steps += 1
-        text = self._with(self.rows.confined, to, alias)
+        text = self._with(self.rows.confined if narrow is None else narrow, to, alias)
         self.steps -= 1
         return text
 
@@ -246,38 +265,86 @@ class Compiler:
             return source, ""
         return by_criterion(source, alias), "+"
 
-    def _leads(self, parameter: int, types: tuple[str, ...], to: Criterion, alias: str) -> str:
-        number = self.rows.add("par", parameter)
-        steps = []
-        for type_ in types:
-            target = self._alias()
-            known = type_ == "Patient" and isinstance(to, HasKey) and set(to.keys) <= self.identity
-            seen = self.rows.visible(target, type_, minimal=known)
-            inner = self._of_target(to, target)
-            source, walked = self._from(seen.source, target, to)
-            # SQLite keeps this order: from the target, of which there are few, to who refers to it.
-            then = "," if self.rows.postgres else " CROSS JOIN"
-            select = (
-                f"SELECT {target}_f.pk FROM {source}{then} reference {target}_f"
-                f" WHERE {walked}{target}.type = '{type_}' AND NOT {target}.deleted"
-                f" AND {seen.where} AND {inner}"
-                f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
-                f" AND {target}_f.parameter = {number}"
-            )
-            steps.append(f"{alias}.pk IN ({self._once(select, target)})")
-        return joined(" OR ", steps) or "1 = 0"
+    def _led(self, parts: tuple[Criterion, ...], alias: str) -> str:
+        """A step of a chain through one type or several: one list of rows that lead to what is
+        asked. Where rows are few, what stands in the same whole is looked at from each.
+        """
+        narrow, selects, tests = self.narrow, list[str](), list[str]()
+        name = f"t{self.aliases + 1}"  # of the first
+        for part in parts:
+            assert isinstance(part, Leads)  # as `is_led` says
+            number = self.rows.add("par", part.parameter)
+            for type_ in part.types:
+                selects.append(self._to_stored(type_, part.to, number))
+                if part.inside not in (None, Nothing()):
+                    found = self._to_inside(type_, part.inside, number, alias if narrow else "")
+                    (tests if narrow else selects).append(found)
+        list_ = self._once(" UNION ALL ".join(selects), name)
+        return joined(" OR ", [f"{alias}.pk IN ({list_})", *(f"EXISTS ({t})" for t in tests)])
+
+    def _to_stored(self, type_: str, to: Criterion, number: str) -> str:
+        """SELECT of the rows that lead to a stored resource which is seen and meets `to`."""
+        target = self._alias()
+        known = type_ == "Patient" and isinstance(to, HasKey) and set(to.keys) <= self.identity
+        seen = self.rows.visible(target, type_, minimal=known)
+        inner = self._of_target(to, target)
+        source, walked = self._from(seen.source, target, to)
+        # SQLite keeps this order: from the target, of which there are few, to who refers to it.
+        return (
+            f"SELECT {target}_f.pk FROM {source}{self._then} reference {target}_f"
+            f" WHERE {walked}{target}.type = '{type_}' AND NOT {target}.deleted"
+            f" AND {seen.where} AND {inner}"
+            f" AND {target}_f.target_type = '{type_}' AND {target}_f.target_id = {target}.id"
+            f" AND {target}_f.parameter = {number}"
+        )
+
+    def _to_inside(self, type_: str, asked: Criterion, number: str, of: str) -> str:
+        """SELECT of the rows, or of the row `of`, that lead to a resource in the same whole: who
+        sees the one sees the other.
+        """
+        target = self._alias()
+        inner = self._of_target(asked, target, narrow=bool(of))
+        way, contained = f"inward {target}_f", f"contained {target}"
+        source = f"{way}{self._then} {contained}" if of else f"{contained}{self._then} {way}"
+        plus = "" if self.rows.postgres or driver(asked) is None else "+"
+        row = f" AND {target}_f.pk = {of}.pk" if of else ""
+        return (
+            f"SELECT {target}_f.pk FROM {source} WHERE {plus}{target}.type = '{type_}' AND {inner}"
+            f" AND {target}_f.target = {target}.pk AND {target}_f.parameter = {number}{row}"
+        )
 
     def _led_by(self, asked: LedBy, alias: str) -> str:
         number, source = self.rows.add("par", asked.parameter), self._alias()
         seen = self.rows.visible(source, asked.type_)
         inner = self._of_target(asked.to, source)
         from_, walked = self._from(seen.source, source, asked.to)
-        then = "," if self.rows.postgres else " CROSS JOIN"  # from the few that meet it
-        select = (
-            f"SELECT {source}_f.target_id FROM {from_}{then} reference {source}_f"
+        leads = f"{source}_f.parameter = {number} AND {source}_f.target_type = '{asked.target}'"
+        select = (  # from the few that meet it
+            f"SELECT {source}_f.target_id FROM {from_}{self._then} reference {source}_f"
             f" WHERE {walked}{source}.type = '{asked.type_}' AND NOT {source}.deleted"
-            f" AND {seen.where} AND {inner}"
-            f" AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number} AND "
-            f"{source}_f.target_type = '{asked.target}'"
+            f" AND {seen.where} AND {inner} AND {source}_f.pk = {source}.pk AND {leads}"
         )
-        return f"{alias}.id IN ({self._once(select, source)})"
+        if asked.inside == Nothing():
+            return f"{alias}.id IN ({self._once(select, source)})"
+        narrow = self.narrow
+        inside = self._by_inside(asked, number, alias if narrow else "")
+        if narrow:
+            return f"({alias}.id IN ({self._once(select, source)}) OR EXISTS ({inside}))"
+        return f"{alias}.id IN ({self._once(f'{select} UNION ALL {inside}', source)})"
+
+    def _by_inside(self, asked: LedBy, number: str, to: str) -> str:
+        """SELECT of the ids, or of the one of `to`, that a resource within another leads to, where
+        that other is seen.
+        """
+        source = self._alias()
+        inner = self._of_target(asked.inside, source, narrow=bool(to))
+        way, contained = f"reference {source}_f", f"contained {source}"
+        from_ = f"{way}{self._then} {contained}" if to else f"{contained}{self._then} {way}"
+        plus = "" if self.rows.postgres or driver(asked.inside) is None else "+"
+        row = f" AND {source}_f.target_id = {to}.id" if to else ""
+        return (
+            f"SELECT {source}_f.target_id FROM {from_} WHERE {plus}{source}.type = '{asked.type_}'"
+            f" AND {inner} AND {source}_f.pk = {source}.pk AND {source}_f.parameter = {number}"
+            f" AND {source}_f.target_type = '{asked.target}'{row}"
+            f" AND {self.rows.holding(source, asked.wholes)}"
+        )

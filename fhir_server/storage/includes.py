@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from fhir_server.policy.facts import by_nature
 from fhir_server.search.includes import MAX_INCLUDED, MAX_ROUNDS
 from fhir_server.search.query import Way
-from fhir_server.storage.across import by_nature
 from fhir_server.storage.engine import Session
 from fhir_server.storage.rows import Rows
 from fhir_server.storage.version import Version, columns, version

@@ -84,25 +84,51 @@ def put_rows(session: Session, pk: int, index: Index) -> None:
 SHARE = 65_536  # row numbers below 0 that one container may give; MOST contained resources
 MOST = SHARE - 1
 LITE_CONTAINED = (
-    "INSERT INTO contained (pk, container, type, id) VALUES (:pk, :container, :type, :id)"
+    "INSERT INTO contained (pk, container, type, id, entry)"
+    " VALUES (:pk, :container, :type, :id, :entry)"
 )
 PG_CONTAINED = (
-    "WITH new AS (INSERT INTO contained (pk, container, type, id, keys)"
-    " VALUES (:pk, :container, :type, :id, CAST(:keys AS bigint[])) RETURNING pk),"
+    "WITH new AS (INSERT INTO contained (pk, container, type, id, entry, keys)"
+    " VALUES (:pk, :container, :type, :id, :entry, CAST(:keys AS bigint[])) RETURNING pk),"
     f" {', '.join(index_parts('new'))} SELECT pk FROM new"
 )
 
 
+PG_INWARD = (
+    "INSERT INTO inward (pk, parameter, target)"
+    " SELECT * FROM unnest(CAST(:pk AS bigint[]), CAST(:parameter AS bigint[]),"
+    " CAST(:target AS bigint[]))"
+)
+LITE_INWARD = "INSERT INTO inward (pk, parameter, target) VALUES (:pk, :parameter, :target)"
+
+
 def put_contained(session: Session, container: int, index: Index) -> None:
     """The rows of what a resource contains, where it has none of these yet."""
-    for number, (type_, id_, inner) in enumerate(index.contained[:MOST]):
-        pk = -(container * SHARE + number)
-        row = {"pk": pk, "container": container, "type": type_, "id": id_}
+    rows = [(container, *led) for led in index.inward]
+    for number, (type_, id_, inner, entry) in enumerate(index.contained[:MOST]):
+        pk = _inner_pk(container, number)
+        rows += [(pk, *led) for led in inner.inward]
+        row = {"pk": pk, "container": container, "type": type_, "id": id_, "entry": int(entry)}
         if session.database.postgres:
             session.run(PG_CONTAINED, row | arrays(inner))
         else:
             session.run(LITE_CONTAINED, row)
             put_rows(session, pk, inner)
+    _put_inward(session, container, rows)
+
+
+def _inner_pk(container: int, number: int) -> int:
+    return -(container * SHARE + number)
+
+
+def _put_inward(session: Session, container: int, rows: list[tuple[int, int, int]]) -> None:
+    """Row, parameter, and the number of what it leads to within the same whole."""
+    made = [(pk, of, _inner_pk(container, number)) for pk, of, number in rows if number < MOST]
+    names = ("pk", "parameter", "target")
+    if made and session.database.postgres:
+        session.run(PG_INWARD, dict(zip(names, map(list, zip(*made)), strict=True)))
+    elif made:
+        session.many(LITE_INWARD, [dict(zip(names, row, strict=True)) for row in made])
 
 
 def take_contained(session: Session, container: int) -> None:
@@ -111,3 +137,4 @@ def take_contained(session: Session, container: int) -> None:
     tables = (*INDEX, "contained") if session.database.postgres else (*INDEX, "key", "contained")
     for table in tables:
         session.run(f"DELETE FROM {table} WHERE pk >= :low AND pk <= :high", numbers)
+    session.run("DELETE FROM inward WHERE target >= :low AND target <= :high", numbers)

@@ -82,12 +82,12 @@ class Outline:
                 return type(criterion), *[self._of(part) for part in parts]
             case Not(part):
                 return "not", self._of(part)
-            case Leads(parameter, (type_,), to):
+            case Leads(parameter, (type_,), to, inside):
                 self.values.append(parameter)
-                return "leads", type_, self._of(to)
-            case LedBy(type_, parameter, target, to):
+                return "leads", type_, self._of(to), self._of(inside or Nothing())
+            case LedBy(type_, parameter, target, to, inside, wholes):
                 self.values.append(parameter)
-                return "led by", type_, target, self._of(to)
+                return "led by", type_, target, self._of(to), self._of(inside), wholes
         raise _NotOutlined
 
 

@@ -15,6 +15,7 @@ OF_A_RECORD = {
     "reference": "pk IN ({rows})",
     "token": "pk IN ({rows})",
     "key": "pk IN ({rows})",  # SQLite alone
+    "inward": "pk IN ({rows})",
     "contained": "container IN ({pk})",
     "attachment": "document IN ({documents})",
     "history": "(type, id) IN ({address})",

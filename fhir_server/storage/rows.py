@@ -10,7 +10,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fhir_server.policy.condition import ALWAYS, Condition, mentions, simplify
-from fhir_server.policy.facts import EVERYBODY, MAJORITY, NATURES, OF_EVERYBODY, YES, nature_of
+from fhir_server.policy.facts import (
+    EVERYBODY,
+    MAJORITY,
+    NATURES,
+    OF_EVERYBODY,
+    YES,
+    by_nature,
+    nature_of,
+)
 from fhir_server.policy.labels import birth_of_age
 from fhir_server.policy.rule import RuleSet
 from fhir_server.policy.scope import ORDINARY, Scope, ordinarily, permitting
@@ -112,6 +120,21 @@ class Rows:
         if not (type_.isascii() and type_.isalpha()):
             raise ValueError(f"not a type of resource: `{type_[:100]}`")
         return visible_rows(alias, type_, self.shape, minimal, self.confined)
+
+    def holding(self, contained: str, types: tuple[str, ...]) -> str:
+        """SQL that says that what holds this row of `contained` is of one of these types, and seen.
+        """
+        if self.scope.everything:  # of what is deleted there are no rows
+            return ALL
+        found, holder = [], f"{contained}_h"
+        for group in by_nature(types):
+            seen = self.visible(holder, group[0])
+            inside = ", ".join(f"'{type_}'" for type_ in group)
+            found.append(
+                f"EXISTS (SELECT 1 FROM {seen.source} WHERE {holder}.pk = {contained}.container"
+                f" AND {holder}.type IN ({inside}) AND NOT {holder}.deleted AND {seen.where})"
+            )
+        return f"({' OR '.join(found) or '1 = 0'})"
 
     def with_(self) -> list[str]:
         """The part every statement over visible rows begins with; none when the scope is

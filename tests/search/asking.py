@@ -33,13 +33,13 @@ def query(text: str, *, strict: bool = False) -> Query:
 
 def as_found(resource: dict[str, Any]) -> Found:
     updated = resource.get("meta", {}).get("lastUpdated", "2026-11-01T00:00:00.000Z")
-    return extract(resource, base=BASE), resource.get("id", ""), milliseconds(updated)
+    return Found(extract(resource, base=BASE), resource.get("id", ""), milliseconds(updated))
 
 
 def finds(text: str, resource: dict[str, Any], *others: dict[str, Any]) -> bool:
     """Say whether the search `text` finds `resource`, among `others` for its chains."""
     stored = {(other["resourceType"], other["id"]): as_found(other) for other in others}
-    index, id_, updated = as_found(resource)
+    index, id_, updated, _ = as_found(resource)
     where = query(text).where
     return matches(
         where, index, id_=id_, updated=updated, follow=lambda type_, id_: stored.get((type_, id_))
@@ -51,5 +51,5 @@ def finds_value(parameter: str, value: str, resource: dict[str, Any]) -> bool:
     pairs = [(parameter, value)]
     asked = parse(resource["resourceType"], pairs, base=BASE, now=NOW, page_size=20, max_page=500)
     assert asked.used == tuple(pairs)
-    index, id_, updated = as_found(resource)
+    index, id_, updated, _ = as_found(resource)
     return matches(asked.where, index, id_=id_, updated=updated, follow=lambda *_: None)

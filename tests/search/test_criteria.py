@@ -69,7 +69,10 @@ def test_a_chain_goes_only_through_types_that_have_what_follows() -> None:
     where = query("DocumentReference?author.given=anne").where
     assert isinstance(where, AnyOf)
     types = [part.types for part in where.parts if isinstance(part, Leads)]
-    assert types == [("Patient",), ("Practitioner",)]
+    # In a role it is asked of the person, as MHD's `author.given` is.
+    assert types == [("Patient",), ("Practitioner",), ("PractitionerRole",)]
+    where = query("DocumentReference?author.communication=fr").where
+    assert isinstance(where, Leads) and where.types == ("Practitioner",)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ INDEX = Index(
     references=((7, "Patient", "p"), (8, "Group", "g")),
 )
 TARGET = Index(frozenset({3}), (), (), (), ())
-STORED: dict[tuple[str, str], Found] = {("Patient", "p"): (TARGET, "p", 5)}
+STORED: dict[tuple[str, str], Found] = {("Patient", "p"): Found(TARGET, "p", 5)}
 
 
 def meets(criterion: Criterion) -> bool:
@@ -89,7 +89,7 @@ def test_each_criterion_is_met_or_not(criterion: Criterion, expected: bool) -> N
 
 def test_who_refers_to_it_is_asked_of_the_caller() -> None:
     def leading(type_: str, parameter: int, target: str, id_: str) -> list[Found]:
-        return [(TARGET, "c", 1)] if (type_, parameter, target, id_) == asked else []
+        return [Found(TARGET, "c", 1)] if (type_, parameter, target, id_) == asked else []
 
     asked = ("Consent", 9, "Patient", "x")
 

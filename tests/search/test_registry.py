@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_server.search import registry
-from fhir_server.search.keys import CONTAINED, FULL_TEXT, GRAM, number
+from fhir_server.search.keys import CONTAINED, FULL_TEXT, GRAM, INWARD, number
 from fhir_server.search.parameters import parameters
 from fhir_server.search.registry import NOTHING_STORED, Offer, Registry, made_with, missing
 from profiles.definitions import r4
@@ -56,7 +56,7 @@ def test_an_index_of_this_program_lacks_nothing() -> None:
 
 def test_an_index_that_does_not_say_has_all_of_r4_and_no_guides_words_or_letters() -> None:
     found = (p for t in r4().resources for p in parameters(t).values())
-    beside = {number(t, c) for t in r4().resources for c in (*FULL_TEXT, GRAM, CONTAINED)}
+    beside = {number(t, c) for t in r4().resources for c in (*FULL_TEXT, GRAM, CONTAINED, INWARD)}
     newer = {p.number for p in found if p.folded or not p.url.startswith(registry.HL7)}
     assert missing("") == newer | beside
     assert parameters("DocumentReference")["creation"].number in missing("")

@@ -70,7 +70,7 @@ class Stored:
                 pk = write.insert(session, new, index, base=BASE)
             else:
                 write.replace(session, pk, new, index, base=BASE)
-            self.found[address] = (index, id_, updated)
+            self.found[address] = Found(index, id_, updated)
         if steps[-1] == "D":
             del self.found[address]
 
@@ -86,7 +86,7 @@ class Stored:
 
         return sorted(
             id_ for (type_, id_), found in self.found.items()
-            if type_ == query.type_ and meets(*found)
+            if type_ == query.type_ and meets(*found[:3])
         )
 
     def follow(self, type_: str, id_: str) -> Found | None:
@@ -94,9 +94,11 @@ class Stored:
 
     def leading(self, type_: str, parameter: int, target: str, id_: str) -> Iterator[Found]:
         for (found_type, _), found in self.found.items():
-            rows = found[0].references
-            if found_type == type_ and (parameter, target, id_) in rows:
+            if found_type == type_ and (parameter, target, id_) in found.rows.references:
                 yield found
+            for one in found.rows.contained:
+                if one.type_ == type_ and (parameter, target, id_) in one.rows.references:
+                    yield Found(one.rows, "", 0, found.rows)
 
 
 @pytest.fixture
@@ -143,5 +145,13 @@ def test_a_reader_that_reads_otherwise_is_noticed(
         return f"{next(iter(bounds.values()))} >= {self.rows.add('low', low)}"
 
     monkeypatch.setattr(Compiler, "_bounded", shifted)
+    monkeypatch.setattr(searching, "prepared", searching.statement)  # texts of before are no help
+    assert disagreements(stored)[0]
+
+
+def test_a_reader_that_does_not_look_inside_is_noticed(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Compiler, "_to_inside", lambda *_: "SELECT NULL WHERE 1 = 0")
     monkeypatch.setattr(searching, "prepared", searching.statement)  # texts of before are no help
     assert disagreements(stored)[0]

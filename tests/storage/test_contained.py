@@ -79,7 +79,7 @@ def test_sql_finds_the_containers_of_what_the_reader_in_memory_finds(database: D
             if any(
                 type_ == query.type_
                 and matches(query.where, one, id_=inner, updated=NOW, follow=lambda *_: None)
-                for type_, inner, one in index.contained
+                for type_, inner, one, _ in index.contained
             )
         )
         rows = Rows(SCOPE, database.postgres, NOW, NOW)

@@ -75,7 +75,7 @@ class Placer(Maker):
 class OfEveryType(Stored):
     """Some resources of each type; the ids are those that the references lead to."""
 
-    of_type: dict[str, list[Found]] = field(default_factory=dict)
+    of_type: dict[str, list[Found]] = field(default_factory=dict)  # also within others
 
     def fill(self, random: Random) -> None:
         maker = Placer(random)
@@ -85,10 +85,13 @@ class OfEveryType(Stored):
                     self.put(maker, type_, id_, random)
         for (type_, _), found in self.found.items():
             self.of_type.setdefault(type_, []).append(found)
+            for one in found.rows.contained:
+                within = Found(one.rows, "", 0, found.rows)
+                self.of_type.setdefault(one.type_, []).append(within)
 
     def leading(self, type_: str, parameter: int, target: str, id_: str) -> Iterator[Found]:
         wanted = (parameter, target, id_)
-        return (found for found in self.of_type.get(type_, ()) if wanted in found[0].references)
+        return (found for found in self.of_type.get(type_, ()) if wanted in found.rows.references)
 
 
 @pytest.fixture

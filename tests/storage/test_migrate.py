@@ -28,6 +28,7 @@ TABLES = {
     "0004": {"parameter": set[str](), "indexing": set[str]()},
     "0006": {"contained": {"contained_container", "contained_type"}},
     "0010": {"attachment": {"attachment_bytes"}},
+    "0011": {"inward": {"inward_pk", "inward_target"}},
 }
 COLUMNS = {"resource": ("superseded", "kind"), "string": ("rest", "whole")}  # of 0005, 0007
 

@@ -35,7 +35,7 @@ SEVERAL = [
 
 def value(sort: Sort, found: Found) -> Any:
     """What one resource is sorted by, None where it has none."""
-    index, id_, updated = found
+    index, id_, updated, _ = found
     if sort.kind in ("id", "updated"):
         return id_ if sort.kind == "id" else updated
     values = list(_values(sort, index))
@@ -68,7 +68,7 @@ def expected(stored: Stored, query: Query) -> list[str]:
         if sort.descending:  # equal ones were turned round with the others
             there.sort(key=lambda one: value(sort, one), reverse=True)
         found = there + [one for one in found if value(sort, one) is None]
-    return [id_ for _, id_, _ in found]
+    return [one.id_ for one in found]
 
 
 def asked(type_: str, keys: str, count: int) -> Query:

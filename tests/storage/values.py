@@ -6,6 +6,7 @@ from html import escape
 from random import Random
 from typing import Any
 
+from fhir_server.fhir.reference import elements
 from tests.storage.elements import ELEMENTS
 
 SEED = int(os.environ.get("FHIR_TEST_SEED", "20261124"))
@@ -50,7 +51,22 @@ class Maker:
         made = {"resourceType": type_} | self.some(ELEMENTS[type_])
         if type_ == "List" and "entry" in made:  # one that leads to nothing there is hidden
             made["entry"].append({"item": {"reference": "DocumentReference/documentreference-0"}})
-        return made
+        return self.with_contained(made)
+
+    def with_contained(self, made: Json) -> Json:
+        """Some references lead to a contained resource, whose id may be that of a stored one."""
+        inner: dict[str, Json] = {}
+        for reference in elements(made):
+            type_, _, id_ = reference["reference"].partition("/")
+            if type_ in COUNTS and self.random.random() < 0.3:
+                inner[id_] = {"resourceType": type_, "id": id_} | self.some(ELEMENTS[type_])
+                reference["reference"] = f"#{id_}"
+        for reference in elements(list(inner.values())):
+            type_, _, id_ = reference["reference"].partition("/")
+            near = [one for one, item in inner.items() if item["resourceType"] == type_]
+            if near and self.random.random() < 0.5:
+                reference["reference"] = f"#{self.random.choice(near)}"
+        return made | ({"contained": list(inner.values())} if inner else {})
 
     def some(self, elements: str, chance: float = 0.75) -> Json:
         """An object with each element by chance."""

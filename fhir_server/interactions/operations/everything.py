@@ -16,11 +16,12 @@ from fhir_server.interactions.operations.arguments import Arguments, cuts
 from fhir_server.interactions.operations.closure import shared_of
 from fhir_server.interactions.page import ONLY_WHEN_NAMED, entries, links, page
 from fhir_server.interactions.routes import Route
+from fhir_server.policy.facts import by_nature
 from fhir_server.search.compartment import cared, members, patient_types
 from fhir_server.search.moments import whole
 from fhir_server.search.parse import CURSOR
 from fhir_server.search.query import AllOf, Criterion, Nothing, UpdatedIs
-from fhir_server.storage.across import Part, by_nature
+from fhir_server.storage.across import Part
 from fhir_server.storage.rows import Named
 from fhir_server.storage.writing import Writing
 from profiles.dates import nanoseconds

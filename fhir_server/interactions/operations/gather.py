@@ -6,9 +6,10 @@ https://hl7.org/fhir/R4/resource-operation-meta.html
 from typing import Any
 
 from fhir_server.fhir.outcome import Forbidden
+from fhir_server.policy.facts import by_nature
 from fhir_server.search.parameters import parameters
 from fhir_server.search.query import HasKey
-from fhir_server.storage.across import Part, by_nature
+from fhir_server.storage.across import Part
 from fhir_server.storage.content import content_of
 from fhir_server.storage.rows import Named
 from fhir_server.storage.version import united

@@ -25,13 +25,16 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def read(parameter: Parameter, items: Items, rows: Rows) -> None:
-    """Keys for each way to name the target, and a row for a literal reference to this server."""
+    """Keys for each way to name the target, and a row for a literal reference to this server, or
+    to what stands in the same whole.
+    """
     for _, value in items:
         if isinstance(value, str):
             _read_canonical(parameter, value, rows)
         elif not isinstance(value, dict):  # an extension may hold anything
             continue
         elif "resourceType" in value:  # the first entry of a document or message
+            rows.inward.append((parameter.number, 0))
             if "id" in value:
                 _read_local(parameter, Local(value["resourceType"], value["id"]), rows)
         else:
@@ -42,10 +45,12 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
 
 
 def _read_literal(parameter: Parameter, text: str, rows: Rows) -> None:
-    number = parameter.number
+    number, inside = parameter.number, rows.names.find(text)
+    if inside is not None:
+        rows.inward.append((number, inside))
     match _parsed(text, rows.base):
         case Local() as local:
-            _read_local(parameter, local, rows)
+            _read_local(parameter, local, rows, elsewhere=inside is None)
         case Remote(url, _, _, version):
             rows.keys.add(key(number, "reference", url))
             if version:
@@ -54,9 +59,13 @@ def _read_literal(parameter: Parameter, text: str, rows: Rows) -> None:
             rows.keys.add(key(number, "reference", urn))
 
 
-def _read_local(parameter: Parameter, local: Local, rows: Rows) -> None:
+def _read_local(
+    parameter: Parameter, local: Local, rows: Rows, *, elsewhere: bool = True
+) -> None:
+    """`elsewhere`: it leads to what is stored, and to no entry of the same Bundle."""
     number, type_, id_, version = parameter.number, local.type_, local.id_, local.version
-    rows.references.append((number, type_, id_))
+    if elsewhere:
+        rows.references.append((number, type_, id_))
     rows.keys.add(key(number, "reference", f"{type_}/{id_}"))
     if _leads_to_many(parameter):
         rows.keys.add(key(number, "reference", id_))

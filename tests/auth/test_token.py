@@ -197,6 +197,26 @@ def test_a_bad_token_is_a_401_that_says_why(make: Callable[[], str], code: str, 
     assert is_challenge(caught.value.headers["WWW-Authenticate"])
 
 
+@pytest.mark.parametrize("make", [make for make, *_ in BAD.values()], ids=BAD)
+def test_a_401_never_names_what_was_expected(make: Callable[[], str]) -> None:
+    """Neither issuer nor audience, the names of our keys (but the one sent), nor the time here."""
+    token_sent = make()
+    with pytest.raises(Unauthorized) as caught:
+        checked(token_sent)
+    told = f"{caught.value.text} {caught.value.headers} {caught.value.outcome()}"
+    assert not [expected for expected in (ISSUER, AUDIENCE, str(NOW)) if expected in told]
+    assert not {kid for kid in PRIVATE if kid in told} - {_kid(token_sent)}
+
+
+def _kid(text: str) -> str:
+    """The name of a key that a token sends, "" where it cannot be read."""
+    try:
+        head = text.split(".")[0]
+        return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_every_algorithm_of_the_contract_is_good(alg: str) -> None:
     kid = KID_OF[ALGORITHMS[alg]]

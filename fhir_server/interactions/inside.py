@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fhir_server.fhir.outcome import FhirError, Issue, Unprocessable
+from fhir_server.fhir import elements
+from fhir_server.fhir.outcome import FhirError, Issue, TooLarge, Unprocessable
 from fhir_server.fhir.recognition import Content, Kind, contradicts, recognise
 from fhir_server.interactions.context import Context
 from fhir_server.policy.people import identifier_text
@@ -22,6 +23,7 @@ from mappings.code_tables import usual_system
 from mappings.fhir_document import Document, DocumentError
 from mappings.fhir_document import documentreference as of_fhir_document
 from mappings.identifiers import ins_problem, normal
+from mappings.xml_text import starts_like_xml
 from profiles.validate import validate
 
 ATTACHMENT = "DocumentReference.content[0].attachment"
@@ -44,11 +46,12 @@ class Said:
 
 def recognised(data: bytes, media: str, context: Context) -> Content:
     """What the bytes of a document are. Unprocessable where they cannot be read, or are not what
-    their media type says; "" for one that is not said.
+    their media type says; "" for one that is not said. TooLarge for too many elements.
     """
     try:
+        _check_elements(data, context.settings.max_elements)
         content = recognise(data, max_depth=context.settings.max_depth)
-    except Unprocessable as refusal:
+    except (TooLarge, Unprocessable) as refusal:
         raise replace(refusal, expression=ATTACHMENT) from refusal
     if contradicts(content, media):
         raise Unprocessable(
@@ -63,6 +66,14 @@ def recognised(data: bytes, media: str, context: Context) -> Content:
             expression=f"{ATTACHMENT}.contentType",
         )
     return content
+
+
+def _check_elements(data: bytes, most: int) -> None:
+    """As of the body of a request."""
+    if starts_like_xml(data):
+        elements.check_xml(data, most)
+    elif data.lstrip()[:1] in (b"{", b"["):
+        elements.check_json(data, most)
 
 
 def header_of(content: Content, context: Context) -> Header | None:

@@ -111,6 +111,7 @@ class Writing(Filing):
 
         StorageConflict when another writer was first; NotAllowed for what may not change at all.
         """
+        self._follow(current)
         old = {} if current.deleted else content_of(current.body)
         # What the caller was not shown of it is neither compared nor lost.
         shown = self._as_shown(current) if current.linked and old else old
@@ -234,6 +235,7 @@ class Writing(Filing):
                 found = flagged(facts, added, taken, release(self.moment.now))
                 spread(self.session, id_, current.record, found, self.house.base)
                 continue
+            self._follow(current)
             new = self._new(
                 Draft(made := with_flags(old, added, taken)),
                 id_,
@@ -285,7 +287,15 @@ class Writing(Filing):
             facts = self._still_declared(facts, ended=True)
         return self._erase(current, facts, rules)
 
+    def _follow(self, current: Version) -> None:
+        """What is written from now on is not older than this version, though its request began
+        earlier: it has waited for another.
+        """
+        if current.updated > self.moment.now:
+            self.moment = replace(self.moment, now=current.updated)
+
     def _erase(self, current: Version, facts: Facts, rules: str) -> Written:
+        self._follow(current)
         new = New(
             record=current.record,
             type_=current.type_,

@@ -6,6 +6,7 @@ metadata's is refused.
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -425,3 +426,30 @@ def test_what_is_loaded_is_what_its_bytes_are(house: House, how: str, tmp_path: 
     assert load_files([tmp_path / "a.xml"], house.services, said.append) == 0, said
     assert len(house.get(f"DocumentReference?patient={patient_id}", ANNE).entries) == 1
     assert house.get(f"DocumentReference?patient={patient_id}", NINA).entries == []
+
+
+MANY = 3_000
+TOO_MANY: dict[str, tuple[Callable[[str], bytes], str]] = {
+    "CDA": (lambda text: text.replace("</title>", "</title>" + "<realmCode/>" * MANY).encode(),
+            "text/xml"),
+    "CDA in UTF-16": (
+        lambda text: text.replace("</title>", "</title>" + "<realmCode/>" * MANY).encode("utf-16"),
+        "text/xml"),
+    "FHIR": (lambda _: b'{"resourceType":"Basic","a":[' + b"1," * MANY + b"1]}",
+             "application/fhir+json"),
+    "XML": (lambda _: b"<a>" + b"<b/>" * MANY + b"</a>", "application/octet-stream"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", TOO_MANY)
+def test_a_content_of_too_many_elements_is_refused_unread(
+    record: Record, kind: str, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = record.house.services
+    narrow = replace(services.settings, max_elements=MANY)
+    monkeypatch.setattr(services, "settings", narrow)
+    write, media = TOO_MANY[kind]
+    answer = DOORS[door](record, metadata(record, write(text(record)), media))
+    assert answer.status == 413, answer.body
+    assert stored(DOORS[door](record, metadata(record, text(record).encode())))

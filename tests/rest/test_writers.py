@@ -102,7 +102,10 @@ def test_writers_who_name_no_version_all_pass(
     assert [answer.status for answer in answers] == [200] * WRITERS, answers
     versions = [int(one["meta"]["versionId"])
                 for one in plain.get(f"Basic/{id_}/_history?_count=50").entries]  # fmt: skip
-    assert sorted(versions) == list(range(1, WRITERS + 3))
+    assert versions == list(range(WRITERS + 2, 0, -1))
+    dates = [plain.get(f"Basic/{id_}/_history/{version}").json["meta"]["lastUpdated"]
+             for version in versions]  # fmt: skip
+    assert dates == sorted(dates, reverse=True)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -80,7 +80,7 @@ class Desk:
             headers.pop("if-none-exist", None)
         headers["prefer"] = self.preferred
         headers["accept"] = "application/fhir+json"
-        return Call(entry.method, path, query, headers, body)
+        return Call(entry.method, path, query, headers, body, read={"links": entry.links})
 
     def post(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
         """Create one entry; a DocumentReference together with the Binary of the same Bundle that

@@ -12,7 +12,9 @@ from fhir_server.fhir.dates import interval
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.interactions.conditional import Condition
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.links import Links
 from fhir_server.storage.version import Version
+from mappings.identifiers import normal_uri
 
 LATEST = 253_402_300_799  # the last second a date of HTTP can say; the first that matters is 0
 HEADERS = (
@@ -37,6 +39,7 @@ class Planned:
     headers: Mapping[str, str] = field(default_factory=dict)
     condition: Condition | None = None
     match: Version | None = None
+    links: Links | None = None  # to the other entries of its transaction
 
     @property
     def type_(self) -> str:
@@ -109,4 +112,5 @@ def addresses_of(planned: list[Planned], base: str) -> dict[str, str]:
     """fullUrl, and the address here → `Type/id` of what each entry makes or changes."""
     writes = [entry for entry in planned if entry.method in ("POST", "PUT") and entry.address]
     here = {f"{base}/{entry.address}": entry.address for entry in writes}
-    return here | {entry.full_url: entry.address for entry in writes if entry.full_url}
+    named = {entry.full_url: entry.address for entry in writes if entry.full_url}
+    return here | named | {normal_uri(url): address for url, address in named.items()}

@@ -8,11 +8,12 @@ uuid stay, since no address is one.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from html import escape, unescape
 from typing import Any
 
+from mappings.identifiers import normal_uri
 from profiles.definitions import r4
 
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
@@ -29,6 +30,7 @@ class Links:
     addresses: Mapping[str, str]
     base: str
     root: str = ""
+    kept: frozenset[str] = frozenset()  # what stood in the resource before, and is no link to these
 
     def reference(self, text: str) -> str:
         """What a literal reference becomes: relative to this server."""
@@ -40,7 +42,11 @@ class Links:
         return f"{self.base}/{found}" if found else text
 
     def _found(self, text: str) -> str | None:
+        if text in self.kept:
+            return None
         found = self.addresses.get(text)
+        if found is None and text[:4].lower() == "urn:":
+            found = self.addresses.get(normal_uri(text))
         if found is None and self.root and _RELATIVE.fullmatch(text):
             found = self.addresses.get(self.root + text)
         return found
@@ -52,6 +58,23 @@ def linked(resource: Mapping[str, Any], links: Links) -> dict[str, Any]:
     if type_ == "Bundle" or not r4().is_resource(type_):
         return dict(resource)
     return _object(resource, type_, links)
+
+
+def added(
+    before: Mapping[str, Any], after: Mapping[str, Any], links: Links
+) -> dict[str, Any]:
+    """What a patch has made of a resource, with the links to entries that it has put there
+    replaced.
+    """
+    return linked(after, replace(links, kept=frozenset(_strings(before))))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
 
 
 def _object(value: Mapping[str, Any], type_: str, links: Links) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fhir_server.fhir.patch import too_costly
 from fhir_server.interactions.answer import resource_text
 from fhir_server.interactions.body import check, read_body
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.links import added
 from fhir_server.interactions.patch_parts import (
     ARCHIVE,
     FIRST_LABEL,
@@ -45,12 +46,14 @@ def patched_content(
     UnsupportedMedia, with `Accept-Patch`, for any other body; Unprocessable for what cannot be
     applied, or leaves more than a body may have.
     """
-    new = content_of(resource_text(current, shown))
+    new = old = content_of(resource_text(current, shown))
     for part in _parts(call, context):
         new = _done(part, new, may)
     if new.get("id") != current.id_ or new.get("resourceType") != current.type_:
         raise BadRequest("a patch cannot change id or type", code="invalid")
     json_format.check_depth(new, context.settings.max_depth)
+    if links := call.read.get("links"):  # of the transaction it is in
+        new = added(old, new, links)
     try:
         text = json_format.write(new)
     except RecursionError:

@@ -138,7 +138,7 @@ class Transaction(Desk):
         addresses = addresses_of(planned, self.context.base)
         for entry in planned:
             links = Links(addresses, self.context.base, root_of(entry.full_url) or self.root)
-            entry.resource = linked(entry.resource, links)
+            entry.resource, entry.links = linked(entry.resource, links), links
             # What is there already, and found by a condition, is no work of this transaction.
             if entry.method in ("POST", "PUT") and entry.id_ and entry.match is None:
                 self.stored.created.add((entry.type_, entry.id_))

@@ -273,6 +273,7 @@ def _patched(
     content = patched_content(call, current, stored.shown([current])[0], context, may=may)
     check(content, Call(call.method, call.path), context)
     draft = documents.binary_draft(content) if current.type_ == "Binary" else Draft(content)
+    draft = with_references(draft, stored, context)
     if draft.type_ == "Patient" and context.policed:
         draft = with_life(content_of(current.body), draft, context)
     done = stored.update(current, draft, method="PATCH")

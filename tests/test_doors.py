@@ -27,7 +27,10 @@ from tests.rest.bundles import entry
 
 __all__ = ["house", "shared_url"]
 
-DOORS = ("ITI-65", "ITI-105", "load", "PUT", "PATCH", "transaction", "batch")
+DOORS = (
+    "ITI-65", "ITI-105", "load", "PUT", "PATCH", "transaction", "batch",
+    "PUT in a transaction", "PUT in a batch", "PATCH in a transaction", "PATCH in a batch",
+)  # fmt: skip
 CHECKS = (
     "recognise", "patient", "label", "replace", "author", "hash", "size", "media type", "scope",
     "trace",
@@ -161,7 +164,33 @@ def patch(w: World, who: Person, id_: str, change: dict[str, Any]) -> Ended:
     return Ended(answer.status, id_)
 
 
-CHANGES = {"PUT": put, "PATCH": patch}
+def entered(kind: str, method: str) -> Callable[[World, Person, str, dict[str, Any]], Ended]:
+    """The same as an entry of a Bundle."""
+
+    def change_(w: World, who: Person, id_: str, change: dict[str, Any]) -> Ended:
+        parts = [{"op": "add", "path": f"/{name}", "value": v} for name, v in change.items()]
+        data = b64encode(json.dumps(parts).encode()).decode()
+        sent = {"resourceType": "Binary", "contentType": PATCH, "data": data}
+        if method == "PUT":
+            sent = w.record.read(ANNE, id_).json | change
+        bundle = {"resourceType": "Bundle", "type": kind,
+                  "entry": [entry(method, f"DocumentReference/{id_}", sent)]}  # fmt: skip
+        answer = w.house.post("", who, bundle)
+        if answer.status != 200:
+            return Ended(answer.status, id_)
+        return Ended(int(answer.json["entry"][0]["response"]["status"][:3]), id_)
+
+    return change_
+
+
+CHANGES = {
+    "PUT": put, "PATCH": patch,
+    **{
+        f"{method} in a {kind}": entered(kind, method)
+        for method in ("PUT", "PATCH")
+        for kind in ("transaction", "batch")
+    },
+}  # fmt: skip
 
 
 # What is tried. Of a deposit:

@@ -29,8 +29,8 @@ VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 # What an IHE transaction needs; the scope is its name.
 TRANSACTIONS = {
     "ITI-65": "user/DocumentReference.cu user/List.cu user/Binary.c user/Bundle.c user/Patient.r",
-    "ITI-66": "user/List.s",
-    "ITI-67": "user/DocumentReference.s",
+    "ITI-66": "user/List.s user/Practitioner.s",  # `source.family`, `source.given`
+    "ITI-67": "user/DocumentReference.s user/Practitioner.s",  # `author.family`, `author.given`
     "ITI-68": "user/Binary.r",
     "ITI-105": "user/DocumentReference.c user/Binary.c user/List.c",
 }

@@ -163,6 +163,7 @@ def test_a_chain_goes_to_those_types_that_the_token_covers(world: World) -> None
     assert addresses(world.house.get(search, token(OWN, "user/Practitioner.s"))) == [one]
     assert addresses(world.house.get(search, token(OWN, "user/Patient.s"))) == []
     assert world.house.get(search, token(OWN)).status == 403
+    assert addresses(world.house.get(search, token("ITI-67"))) == [one]  # MHD 2:3.67.4.1.2
     typed = f"DocumentReference?author:Practitioner.family={family}"
     assert world.house.get(typed, token(OWN, "user/Patient.s")).status == 403
 

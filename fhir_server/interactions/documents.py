@@ -50,7 +50,7 @@ def binary_body(call: Call, context: Context, id_: str = "") -> Draft:
         sent = read_body(call, context).resource
         if sent["resourceType"] != "Binary":
             raise BadRequest(
-                "only a Binary can be sent to `/Binary`", code="invalid", expression="resourceType"
+                "only a Binary can be sent to `/Binary`", code="invalid"
             )
         check(sent, call, context)
         return binary_draft(sent)

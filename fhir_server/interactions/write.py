@@ -33,6 +33,7 @@ from fhir_server.storage.content import content_of
 from fhir_server.storage.opened import NO_ACCESS
 from fhir_server.storage.version import Version
 from fhir_server.storage.writing import Draft, Writing, Written
+from profiles.definitions import r4
 
 
 def create(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -108,7 +109,7 @@ def _check_type(draft: Draft, type_: str) -> None:
         raise BadRequest(
             f"a {draft.type_[:100]} cannot be sent to `/{type_}`",
             code="invalid",
-            expression="resourceType",
+            expression=draft.type_ if r4().is_resource(draft.type_) else "",
         )
 
 

@@ -116,3 +116,52 @@ def test_Q17_missing_is_for_every_type(plain: House, code: str) -> None:
 def test_Q04_a_modifier_that_is_not_done_is_refused(plain: House, query: str) -> None:
     answer = plain.get(f"Observation?{query}")
     assert (answer.status, answer.json["issue"][0]["code"]) == (400, "not-supported")
+
+
+OTHER = "http://a.example/units"
+QUANTITIES = [
+    {"value": 5, "system": UCUM, "code": "mg"}, {"value": 5, "system": OTHER, "code": "x"},
+    {"value": 5, "unit": "tablets"}, {"value": 6, "system": UCUM, "code": "g"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", [
+    "value-quantity={}", "combo-value-quantity={}", "_filter=value-quantity eq {}",
+    "code-value-quantity=x${}", "combo-code-value-quantity=x${}",
+    "value-quantity=9||nothing,{}",
+])  # fmt: skip
+@pytest.mark.parametrize(("value", "number"), [
+    ("5", 3), ("5||", 3), (f"5|{UCUM}|", 1), (f"5|{OTHER}|", 1), ("6||", 1), (f"6|{OTHER}|", 0),
+    ("7||", 0), (f"5|{UCUM}|mg", 1), ("5||tablets", 1),
+])  # fmt: skip
+def test_Q10_a_quantity_may_be_asked_without_a_code(
+    plain: House, query: str, value: str, number: int
+) -> None:
+    tag = new()
+    for quantity in QUANTITIES:
+        observation(plain, tag, "x", valueQuantity=quantity)
+    assert found(plain, tag, query.format(value)) == number
+
+
+@pytest.mark.parametrize("value", ["|", "||", "5|", f"|{UCUM}|mg", "5|a|b|c", "x||"])
+def test_Q10_a_quantity_needs_a_number(plain: House, value: str) -> None:
+    answer = plain.get(f"Observation?value-quantity={value}")
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "value")
+
+
+LONG = "http://a.example/" + "x" * 250 + "/acme/y"
+
+
+@pytest.mark.parametrize(("value", "numbers"), [
+    ("acme", "03"), ("http://acme", "0"), ("ValueSet", "01"), ("ACME", ""), ("urn:oid", "2"),
+    ("2.999", "2"), ("/y", "3"), ("acme,urn", "023"), ("nothing", ""),
+])  # fmt: skip
+def test_Q17_an_address_is_found_by_a_part_of_it(plain: House, value: str, numbers: str) -> None:
+    tag = new()
+    urls = (
+        "http://acme.org/fhir/ValueSet/foo", "http://a.example/ValueSet/b", "urn:oid:2.999", LONG,
+    )  # fmt: skip
+    ids = [stored(plain.post("ValueSet", None, tagged("ValueSet", tag, url=url, status="draft")))
+           for url in urls]  # fmt: skip
+    answer = plain.get(f"ValueSet?_tag={TAGS}|{tag}&url:contains={value}")
+    assert {ids.index(one["id"]) for one in answer.entries} == set(map(int, numbers)), answer.body

@@ -117,7 +117,7 @@ def _business(resource: Resource, route: Route, context: Context) -> list[Issue]
     type_ = str(resource["resourceType"])
     if route.type_ and type_ != route.type_:
         text = f"a {type_} is not validated at `/{route.type_}`"
-        return [Issue("invalid", text, "resourceType")]
+        return [Issue("invalid", text, type_)]
     try:
         if context.policed:
             check_understood(resource, Call("POST", ""))

@@ -183,6 +183,7 @@ def test_R071_the_author_replaces_and_the_mask_goes_on(
         (relation,) = record.read(ANNE, new).json["relatesTo"]
         assert relation["code"] == "replaces"
         assert relation["target"]["reference"].endswith(f"DocumentReference/{one.id}")
+        assert '"id": "old"' not in json.dumps(record.read(ANNE, new).json)
         assert record.sees(NINA, new) is not bool(flags) and record.sees(PAUL, new)
 
 
@@ -244,6 +245,22 @@ def test_the_holder_replaces_what_he_wrote_and_nothing_else(record: Record, way:
     body = successor(record, theirs, way, type=types)
     assert iti105(record, record.holder, body, theirs).status in (403, 422)
     assert status_of(record, theirs) == "current"
+
+
+@pytest.mark.parametrize("way", ["address", "condition", "identifier", "contained"])
+def test_R034_the_holder_replaces_their_own_and_nobody_else_does(record: Record, way: str) -> None:
+    own = {"type": {"coding": [{"system": "http://loinc.org", "code": "74465-6"}]}}
+    oid = new_document_id()
+    identifier = {"masterIdentifier": {"system": URI, "value": f"urn:oid:{oid}"}}
+    one = Old(record.deposited(record.holder, **own, **identifier), oid)
+    body = successor(record, one, way)
+    more = {name: body[name] for name in ("contained", "relatesTo") if name in body}
+    for who in (ANNE, PAUL, NINA):
+        assert record.deposit(who, **more).status in (403, 422)
+    new = stored(record.deposit(record.holder, **own, **more))
+    assert record.read(record.holder, one.id).json["status"] == "superseded"
+    assert record.read(record.holder, new).json["status"] == "current"
+    assert record.deposit(record.holder, **own, **more).status == 409
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -140,7 +140,8 @@ def test_an_odd_spelling_stays_and_is_found_like_the_usual_one(plain: House) -> 
     for text in UNDERSTOOD:
         made = stored(plain.post("Observation", None, observation(text.format(id_))))
         kept = plain.get(f"Observation/{made}").json["subject"]["reference"]
-        assert kept == text.format(id_)
+        # An address of this server may change: it is kept relative.
+        assert kept == (f"Patient/{id_}" if "://" in text else text.format(id_))
     for query in (f"subject=Patient/{id_}", f"patient={id_}", f"subject=/patient/{id_}/"):
         assert plain.get(f"Observation?_total=accurate&{query}").json["total"] == len(UNDERSTOOD)
     everything = plain.get(f"Patient/{id_}/$everything").json["total"]

@@ -1,5 +1,7 @@
 """Notes are small, and come back from their bytes as they were."""
 
+import json
+
 import pytest
 
 from fhir_server.audit.note import Note, note_of, read, write
@@ -73,3 +75,9 @@ def test_a_note_is_small() -> None:
         request_id="r" * 36,
     )
     assert len(write(note)) < 400
+
+
+def test_a_note_of_before_the_address_was_kept_is_read() -> None:
+    note = note_of(NINA, interaction="read", status=200, request_id="r", address="192.0.2.7")
+    before = json.dumps(json.loads(write(note))[:-1]).encode()
+    assert read(before) == note_of(NINA, interaction="read", status=200, request_id="r")

@@ -3,6 +3,8 @@
 Design, `domain.md` 1.4 (R020, R022, R023) and 1.6.
 """
 
+from urllib.parse import urlencode
+
 import pytest
 
 from fhir_server.jobs import WORKS, purge, run
@@ -30,6 +32,7 @@ from tests.law.timed import (
 )
 from tests.people import stored
 from tests.policy.record import Record, document
+from tests.rest.asking import FORM
 from tests.stores import at_once
 
 
@@ -56,6 +59,9 @@ def filled(record: Record) -> list[str]:
     for who in (PAUL, NINA, LUCIEN, record.holder):
         record.find(who)
         house.get(f"Patient?identifier={record.holder.sub}", who)
+        form = urlencode({"identifier": record.holder.sub, "_count": "x"}).encode()
+        house.call("POST", "Patient/_search", who, form, content_type=FORM)
+        house.post("Observation", who, seen, if_none_exist=f"patient=Patient/{record.id}&a=b")
     record.traces(record.holder)
     record.find(LUCIEN)
     ins = record.holder.sub.split("|")[1]

@@ -13,7 +13,7 @@ from profiles.definitions import r4
 from profiles.links import segments, type_named
 
 # The types of documents, their lists and their bytes: what a policy hides row by row.
-DOCUMENTS = frozenset({"DocumentReference", "Binary", "List", "DocumentManifest"})
+DOCUMENTS = frozenset({"DocumentReference", "Binary", "Bundle", "List", "DocumentManifest"})
 
 
 @dataclass(frozen=True, slots=True)

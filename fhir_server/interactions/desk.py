@@ -11,6 +11,7 @@ from fhir_server.fhir import json_format
 from fhir_server.fhir.bundle import Entry, bundle
 from fhir_server.fhir.http import Call, Reply
 from fhir_server.fhir.outcome import BadRequest, TooLarge, Unprocessable
+from fhir_server.fhir.own_addresses import BYTES
 from fhir_server.interactions import documents, touched
 from fhir_server.interactions.answer import written
 from fhir_server.interactions.body import check, check_ins
@@ -83,8 +84,8 @@ class Desk:
         return Call(entry.method, path, query, headers, body, read={"links": entry.links})
 
     def post(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Create one entry; a DocumentReference together with the Binary of the same Bundle that
-        holds its bytes.
+        """Create one entry; a DocumentReference together with the Binary or Bundle beside it
+        that is its content.
         """
         call = self.call_of(entry)
         route = match(call)
@@ -96,8 +97,8 @@ class Desk:
         self.stored.next_trace()
         if not self.context.policed:
             return {entry.place: self._created(self._create(entry), entry)}
-        if entry.type_ == "Binary":
-            return self._binary(entry, planned)
+        if entry.type_ in BYTES:
+            return self._content(entry, planned)
         if entry.type_ == "DocumentReference" and (bytes_ := self._bytes_of(entry, planned)):
             return self._document(entry, bytes_)
         check_ins(entry.resource, self.context)
@@ -131,7 +132,7 @@ class Desk:
         }
         for other in planned:
             if (
-                other.type_ == "Binary"
+                other.type_ in BYTES
                 and other.method == "POST"
                 and other.match is None
                 and f"{self.context.base}/{other.address}" in urls
@@ -141,28 +142,19 @@ class Desk:
 
     def _document(self, entry: Planned, bytes_: Planned) -> dict[int, Reply]:
         """ITI-65: metadata and bytes of one document."""
-        binary = documents.binary_draft(bytes_.resource)
-        attachment = documents.only_attachment(entry.resource)
-        if "contentType" in attachment and attachment["contentType"] != binary.media:
-            raise Unprocessable(
-                f"`{attachment['contentType']}` is not the type of the Binary, which is "
-                f"`{binary.media}`",
-                code="value",
-                expression="DocumentReference.content[0].attachment.contentType",
-            )
-        attachment["contentType"] = binary.media
         document, content = documents.deposit(
             entry.resource,
-            binary.data or b"",
+            documents.Bytes.of(bytes_.resource, bytes_.id_),
             self.stored,
             self.context,
-            binary_id=bytes_.id_,
             document_id=entry.id_,
         )
         return {entry.place: self._created(document, entry), bytes_.place: self._reply(content)}
 
-    def _binary(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
-        """Bytes whose document has not been done yet: do the document, which does them."""
+    def _content(self, entry: Planned, planned: list[Planned]) -> dict[int, Reply]:
+        """Bytes whose document has not been done yet: do the document, which does them. A FHIR
+        document that comes without metadata says them itself.
+        """
         for other in planned:
             if (
                 other.type_ == "DocumentReference"
@@ -172,6 +164,8 @@ class Desk:
                 call = self.call_of(other)
                 self.admit(call, match(call))
                 return self._document(other, entry)
+        if entry.type_ == "Bundle":
+            return {entry.place: self._created(self._create(entry), entry)}
         raise Unprocessable("a Binary without its DocumentReference", code="business-rule")
 
     def about(self, entry: Planned) -> tuple[About, ...]:

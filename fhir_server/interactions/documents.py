@@ -6,12 +6,15 @@ IHE MHD ITI-65 and ITI-105, https://profiles.ihe.net/ITI/MHD/; design, `domain.m
 import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from dataclasses import dataclass
 from typing import Any, Mapping
 
 from fhir_server.auth.scopes import require
-from fhir_server.fhir.formats import split
+from fhir_server.fhir.formats import JSON, SPELLINGS, split
 from fhir_server.fhir.http import Call
+from fhir_server.fhir.json_format import write as write_json
 from fhir_server.fhir.outcome import BadRequest, Conflict, NotAllowed, Unprocessable
+from fhir_server.fhir.recognition import is_document
 from fhir_server.interactions.body import check, check_ins, read_body
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.inside import Said, check_agreement, recognised, said_by
@@ -77,21 +80,85 @@ def decoded(text: str, expression: str) -> bytes:
         raise BadRequest(f"no base64: {problem}", code="value", expression=expression) from problem
 
 
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """The content of a document on its way: the Binary or Bundle it will lie as, under `id_`, and
+    its bytes.
+    """
+
+    draft: Draft
+    id_: str
+    data: bytes
+
+    @classmethod
+    def of(cls, resource: Resource, id_: str) -> "Bytes":
+        """Of a Binary, or a Bundle that is a document itself; Unprocessable for another Bundle."""
+        if resource["resourceType"] == "Binary":
+            draft = binary_draft(resource)
+            return cls(draft, id_, draft.data or b"")
+        if not is_document(resource):
+            text = "a Bundle that is kept is a document"
+            raise Unprocessable(text, code="business-rule", expression="Bundle.type")
+        return cls(Draft(dict(resource)), id_, write_json(resource))
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return self.draft.type_, self.id_
+
+    def media(self, said: str) -> str:
+        """The media type of the content, where the metadata say `said`: a Bundle has none of its
+        own, and is answered in JSON and XML.
+        """
+        if self.draft.type_ == "Bundle":
+            return JSON if said in SPELLINGS or not said else said
+        own = self.draft.media
+        if said and own and said != own:
+            raise Unprocessable(
+                f"`{said[:100]}` is not the type of the Binary, which is `{own[:100]}`",
+                code="value",
+                expression="DocumentReference.content[0].attachment.contentType",
+            )
+        return said or own
+
+
 def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -> Written:
     """ITI-105: the bytes inside the DocumentReference become a Binary, what is left out is derived,
-    a List goes with it. Forbidden where the token does not cover one of the three.
+    a List goes with it.
     """
-    for type_ in ("DocumentReference", "Binary", "List"):
-        require(context.subject, type_, "c")
     document = dict(draft.resource)
-    contents = document["content"]
     attachment = dict(only_attachment(document))
-    data = decoded(attachment.pop("data"), "DocumentReference.content[0].attachment.data")
-    binary_id = context.new_id()
-    document["content"] = [
-        contents[0] | {"attachment": attachment | {"url": f"{context.base}/Binary/{binary_id}"}}
-    ]
-    done, _ = deposit(document, data, stored, context, binary_id=binary_id, document_id=document_id)
+    data = attachment.pop("data")
+    binary: dict[str, Any] = {"resourceType": "Binary", "data": data}
+    if "contentType" in attachment:
+        binary["contentType"] = attachment["contentType"]
+    bytes_ = Bytes.of(binary, context.new_id())
+    document["content"] = [document["content"][0] | {"attachment": attachment}]
+    done, _ = _published(document, bytes_, stored, context, document_id)
+    return done
+
+
+def publish_bundle(draft: Draft, stored: Writing, context: Context, id_: str) -> Written:
+    """A FHIR document that comes alone, as a Bundle: its DocumentReference is derived, a List goes
+    with it.
+    """
+    document = {
+        "resourceType": "DocumentReference", "status": "current", "content": [{"attachment": {}}],
+    }  # fmt: skip
+    bytes_ = Bytes.of(draft.resource, id_)
+    _, content = _published(document, bytes_, stored, context, context.new_id())
+    return content
+
+
+def _published(
+    document: dict[str, Any], bytes_: Bytes, stored: Writing, context: Context, document_id: str
+) -> tuple[Written, Written]:
+    """Forbidden where the token does not cover one of the three that are created."""
+    for type_ in ("DocumentReference", "List"):
+        require(context.subject, type_, "c")
+    url = f"{context.base}/{'/'.join(bytes_.address)}"
+    attachment = document["content"][0]["attachment"] | {"url": url}
+    document["content"] = [document["content"][0] | {"attachment": attachment}]
+    done, content = deposit(document, bytes_, stored, context, document_id=document_id)
     set_id = context.new_id()
     listed = submission_set(
         content_of(done.version.body),
@@ -101,7 +168,7 @@ def publish(draft: Draft, stored: Writing, context: Context, document_id: str) -
     )
     if listed:
         stored.create(Draft(listed), set_id)
-    return done
+    return done, content
 
 
 def only_attachment(document: Resource) -> dict[str, Any]:
@@ -119,24 +186,22 @@ def only_attachment(document: Resource) -> dict[str, Any]:
 
 
 def deposit(
-    document: Resource,
-    data: bytes,
-    stored: Writing,
-    context: Context,
-    *,
-    binary_id: str,
-    document_id: str,
+    document: Resource, bytes_: Bytes, stored: Writing, context: Context, *, document_id: str
 ) -> tuple[Written, Written]:
-    """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary
-    with its facts.
+    """Store a document and its bytes: the DocumentReference completed from the bytes, the Binary or
+    Bundle with its facts.
     """
-    require(context.subject, "Binary", "c")  # whatever entry or content it comes in
+    require(context.subject, bytes_.draft.type_, "c")  # whatever entry or content it comes in
     attachment = only_attachment(document)
-    content = recognised(data, attachment.get("contentType", ""), context)
-    attachment = {"contentType": content.media} | attachment
+    media, data = bytes_.media(attachment.get("contentType", "")), bytes_.data
+    content = recognised(data, media, context)
+    attachment = attachment | {"contentType": media or content.media}
     document = dict(document) | {"content": [document["content"][0] | {"attachment": attachment}]}
     said = said_by(content, data, context)
-    made = completed(document, data, said, context)
+    made = completed(document, said)
+    if bytes_.draft.type_ == "Binary":
+        made = measured(made, data)
+    check_ins(made, context)
     if said is not None and context.policed:
         own = document.get("relatesTo", [])
         made = stored.with_relations(made | {"relatesTo": own}, said.metadata.get("relatesTo", []))
@@ -145,11 +210,13 @@ def deposit(
     else:
         stored.name_subject(made, said.ins, said.patient, said.reference)
     check_unique(made, stored)
-    media = made["content"][0]["attachment"]["contentType"]
-    stored.created |= {("Binary", binary_id)}
+    stored.created.add(bytes_.address)
     done = create_document(made, document_id, stored)
-    lying = Draft({"resourceType": "Binary", "contentType": media}, b"", media, data)
-    return done, stored.create_bytes(lying, binary_id, done)
+    lying = bytes_.draft
+    if lying.type_ == "Binary":
+        media = made["content"][0]["attachment"]["contentType"]
+        lying = Draft({"resourceType": "Binary", "contentType": media}, b"", media, data)
+    return done, stored.create_bytes(lying, bytes_.id_, done)
 
 
 def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Written:
@@ -168,13 +235,10 @@ def create_document(document: dict[str, Any], id_: str, stored: Writing) -> Writ
     return done
 
 
-def completed(
-    document: Resource, data: bytes, said: Said | None, context: Context
-) -> dict[str, Any]:
-    """`document` with hash, size and what the client left out and the content says; Unprocessable
-    where they disagree. The stricter label counts.
+def completed(document: Resource, said: Said | None) -> dict[str, Any]:
+    """`document` with what the client left out and the content says; Unprocessable where they
+    disagree. The stricter label counts.
     """
-    attachment = document["content"][0]["attachment"]
     made: dict[str, Any] = dict(document)
     if said is not None:
         check_agreement(document, said)
@@ -186,14 +250,20 @@ def completed(
         for c in label.get("coding", ())
     ):
         made["securityLabel"] = [NORMAL, *made["securityLabel"]]
+    made.setdefault("status", "current")
+    return made
+
+
+def measured(document: Resource, data: bytes) -> dict[str, Any]:
+    """`document` with hash and size of its bytes; Unprocessable where the client says others. (A
+    Bundle has none: it is written anew for each reader.)
+    """
+    attachment = document["content"][0]["attachment"]
     digest = b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
     _check_same(attachment, "size", len(data))
     _check_same(attachment, "hash", digest)
-    whole = made["content"][0]["attachment"] | {"size": len(data), "hash": digest}
-    made["content"] = [made["content"][0] | {"attachment": whole}]
-    made.setdefault("status", "current")
-    check_ins(made, context)
-    return made
+    whole = attachment | {"size": len(data), "hash": digest}
+    return dict(document) | {"content": [document["content"][0] | {"attachment": whole}]}
 
 
 def _check_same(attachment: Resource, name: str, measured: object) -> None:

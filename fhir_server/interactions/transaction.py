@@ -18,6 +18,7 @@ from fhir_server.fhir.outcome import (
     PreconditionFailed,
     TooLarge,
 )
+from fhir_server.fhir.own_addresses import BYTES
 from fhir_server.fhir.reference import DOCUMENTS, pointed
 from fhir_server.interactions import conditional, touched
 from fhir_server.interactions.body import check, read_body
@@ -309,4 +310,4 @@ def _turn(entry: Planned) -> tuple[bool, bool, int]:
     """
     ends = entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)
     named = NAMED.index(entry.type_) if entry.type_ in NAMED else len(NAMED)
-    return ends, entry.method == "POST" and entry.type_ == "Binary", named
+    return ends, entry.method == "POST" and entry.type_ in BYTES, named

@@ -89,9 +89,11 @@ def with_references(draft: Draft, stored: Writing, context: Context) -> Draft:
 
 def create_one(draft: Draft, stored: Writing, context: Context, id_: str = "") -> Written:
     """Store a checked resource under `id_`, or a new one; a document with its bytes inside is
-    published (ITI-105).
+    published (ITI-105), and so is a FHIR document.
     """
     id_ = id_ or context.new_id()
+    if draft.type_ == "Bundle" and context.policed:
+        return documents.publish_bundle(draft, stored, context, id_)
     if (
         draft.type_ == "DocumentReference"
         and documents.has_data(draft.resource)

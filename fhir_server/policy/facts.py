@@ -92,6 +92,7 @@ VALUES: Mapping[str, frozenset[str]] = {
 _NATURE_OF = {
     "DocumentReference": "document",
     "Binary": "document",
+    "Bundle": "document",  # a FHIR document: no other Bundle is kept
     "DocumentManifest": "document",
     "List": "list",
     "Patient": "patient",

@@ -255,7 +255,7 @@ class Writing(Filing):
         index = self._index(draft.resource)
         pk = write.insert(self.session, new, index, base=self.house.base)
         if pk is None:
-            raise Conflict(f"`Binary/{id_}` exists already")
+            raise Conflict(f"`{draft.type_}/{id_}` exists already")
         return Written(version_of(pk, new), document.record, document.rules, created=True)
 
     def create_about(self, draft: Draft, id_: str, about: Version) -> Written:

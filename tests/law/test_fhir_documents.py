@@ -20,6 +20,7 @@ from tests.law.test_contents import metadata, number
 from tests.law.test_replacement import apart, bundled
 from tests.people import opened, stored
 from tests.policy.record import Record, labelled
+from tests.rest.bundles import entry
 
 JSON, XML = "application/fhir+json", "application/fhir+xml"
 Json = dict[str, Any]
@@ -56,11 +57,37 @@ def iti65_binary(record: Record, bundle: Json, more: Json) -> Answer:
     return bundled("transaction", record, ANNE, *parts)
 
 
+def iti65_bundle(record: Record, bundle: Json, more: Json) -> Answer:
+    """The document as an entry of its own (MHD, FHIR Document Publish)."""
+    document, url = urn(), urn()
+    body = metadata(record, b"", JSON) | more
+    body["content"] = [{"attachment": {"contentType": JSON, "url": url}}]
+    parts = entry("POST", "DocumentReference", body, document), entry("POST", "Bundle", bundle, url)
+    return bundled("transaction", record, ANNE, *parts)
+
+
+def iti65_bundle_first(record: Record, bundle: Json, more: Json) -> Answer:
+    document, url = urn(), urn()
+    body = metadata(record, b"", JSON) | more
+    body["content"] = [{"attachment": {"url": url}}]
+    parts = [entry("POST", "Bundle", bundle, url)]
+    parts.append(entry("POST", "DocumentReference", body, document))
+    answer = record.house.post(
+        "", ANNE, {"resourceType": "Bundle", "type": "transaction", "entry": parts}
+    )
+    if answer.status != 200:
+        return answer
+    location = answer.json["entry"][1]["response"]["location"].removeprefix(BASE)
+    return Answer(201, {"Location": f"/fhir{location}"}, b"{}")
+
+
 DOORS: dict[str, Door] = {
     "ITI-105": iti105,
     "ITI-105, XML": iti105_xml,
     "ITI-105, by no name": iti105_by_no_name,
     "ITI-65, Binary": iti65_binary,
+    "ITI-65, Bundle": iti65_bundle,
+    "ITI-65, Bundle first": iti65_bundle_first,
 }
 doors = pytest.mark.parametrize("door", DOORS)
 
@@ -189,7 +216,9 @@ def test_a_document_that_contradicts_its_metadata_is_refused(
         return  # XML that is not written
     bundle, more = CONTRADICTING[what](record)
     answer = DOORS[door](record, bundle, more)
-    assert answer.status == 422, answer.body
+    # What R4 does not allow is refused with the Bundle that it is in.
+    bad = what in ("no document of R4", "no patient") and "Bundle" in door
+    assert answer.status == (400 if bad else 422), answer.body
     assert record.found(record.holder) == set()
 
 
@@ -257,3 +286,122 @@ def test_a_loaded_document_opens_the_record_of_its_patient(house: House, tmp_pat
     assert load_files([tmp_path / "a.json"], house.services, said.append) == 0, said
     asked = f"DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10|{ins}"
     assert len(house.get(asked, ANNE).entries) == 1
+
+
+# A document as a Bundle: with metadata beside it, or alone.
+
+
+def posted(record: Record, bundle: Json, how: str = "POST") -> Answer:
+    if how == "POST":
+        return record.house.post("Bundle", ANNE, bundle)
+    return bundled(how, record, ANNE, entry("POST", "Bundle", bundle))
+
+
+@pytest.mark.parametrize("how", ["POST", "batch", "transaction"])
+def test_a_document_that_comes_alone_gets_its_metadata(record: Record, how: str) -> None:
+    id_ = stored(posted(record, fhir_document(number(record), confidentiality="R"), how))
+    (found,) = record.find(record.holder).entries
+    assert found["content"][0]["attachment"]["url"] == f"{BASE}/Bundle/{id_}"
+    assert found["securityLabel"][0]["coding"][0]["code"] == "R"
+    assert record.sees(NINA, found["id"])
+    (listed,) = record.find(record.holder, type_="List").entries
+    assert listed["entry"][0]["item"]["reference"] == f"DocumentReference/{found['id']}"
+
+
+@pytest.mark.parametrize("how", ["POST", "batch", "transaction"])
+@pytest.mark.parametrize("kind", ["collection", "message", "searchset"])
+def test_another_bundle_is_not_kept(record: Record, kind: str, how: str) -> None:
+    body: Json = {"resourceType": "Bundle", "type": kind, "entry": [{"resource": {
+        "resourceType": "MessageHeader", "eventUri": "urn:x", "source": {"endpoint": "urn:x"}}}]}
+    assert posted(record, body, how).status == 422
+
+
+@pytest.mark.parametrize(
+    "bundle", [fhir_document(new_ins()), fhir_document("", subject={}), fhir_document("")]
+)
+@pytest.mark.parametrize("how", ["POST", "transaction"])
+def test_a_document_of_nobody_is_refused(record: Record, bundle: Json, how: str) -> None:
+    assert posted(record, bundle, how).status == 422
+    assert record.find(record.holder).entries == []
+
+
+@pytest.mark.parametrize("door", ["ITI-65, Bundle", "alone"])
+@pytest.mark.parametrize("accept", [JSON, XML])
+def test_the_bundle_is_read_where_the_metadata_say(
+    record: Record, door: str, accept: str
+) -> None:
+    bundle = fhir_document(number(record))
+    if door == "alone":
+        stored(posted(record, bundle))
+    else:
+        stored(DOORS[door](record, bundle, {}))
+    (found,) = record.find(record.holder).entries
+    address = found["content"][0]["attachment"]["url"].removeprefix(f"{BASE}/")
+    answer = record.house.get(address, NINA, accept=accept)
+    assert answer.status == 200
+    read = json_format.read if accept == JSON else xml_format.read
+    kept = read(answer.body)
+    assert (kept["type"], kept["entry"]) == ("document", bundle["entry"])
+
+
+def test_a_bundle_is_not_changed(record: Record) -> None:
+    bundle = fhir_document(number(record))
+    id_ = stored(posted(record, bundle))
+    body = bundle | {"id": id_, "timestamp": "2026-11-24T11:00:01Z"}
+    assert record.house.call("PUT", f"Bundle/{id_}", ANNE, body).status == 405
+    assert record.house.call("DELETE", f"Bundle/{id_}", ANNE).status == 405
+
+
+def addresses(record: Record, bundle_id: str, identifier: str) -> list[str]:
+    """Every way to ask for a Bundle."""
+    return [
+        f"Bundle/{bundle_id}", f"Bundle/{bundle_id}/_history/1", f"Bundle/{bundle_id}/_history",
+        f"Bundle?_id={bundle_id}", f"Bundle?identifier={identifier}", "Bundle?type=document",
+        f"?_type=Bundle&_id={bundle_id}", "Bundle/_history",
+        f"Bundle?_content=compte&_id={bundle_id}",
+    ]  # fmt: skip
+
+
+LATER = [
+    ("nothing", True), ("masked at deposit", False), ("masked later", False), ("unmasked", True),
+    ("deleted", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "seen"), LATER)
+@pytest.mark.parametrize("door", ["ITI-65, Bundle", "alone"])
+def test_whoever_sees_the_document_sees_the_bundle(
+    record: Record, door: str, what: str, seen: bool
+) -> None:
+    labels = [MASK] if what == "masked at deposit" else []
+    bundle = fhir_document(number(record), labels=labels)
+    answer = posted(record, bundle) if door == "alone" else DOORS[door](record, bundle, {})
+    assert answer.status == 201, answer.body
+    (found,) = record.find(record.holder).entries
+    id_ = found["id"]
+    bundle_id = found["content"][0]["attachment"]["url"].split("/")[-1]
+    if what in ("masked later", "unmasked"):
+        assert record.mask(record.holder, id_).status == 200
+    if what == "unmasked":
+        assert record.label(record.holder, id_).status == 200
+    if what == "deleted":
+        assert record.house.call("DELETE", f"DocumentReference/{id_}", ANNE).status == 204
+    for who in (NINA, OTTO):
+        for address in addresses(record, bundle_id, bundle["identifier"]["value"]):
+            told = tells(record.house.get(address, who), bundle_id)
+            # Of what is deleted, its deletion is in the history for who saw it.
+            kept = what == "deleted" and who is NINA and "_history" in address
+            assert told == (seen and who is NINA) or kept, (address, who.name)
+        status = record.house.get(f"Bundle/{bundle_id}", who).status
+        gone = what == "deleted" and who is NINA
+        assert status == (410 if gone else 200 if seen and who is NINA else 404)
+
+
+def tells(answer: Answer, bundle_id: str) -> bool:
+    """Whether the Bundle, or that it is there, is in an answer."""
+    if answer.status >= 400:
+        return False
+    entries = answer.json.get("entry", [])
+    inside = [entry.get("resource", {}).get("id") for entry in entries]
+    urls = [entry.get("fullUrl", "") for entry in entries]
+    return bundle_id in (answer.json["id"], *inside) or any(bundle_id in url for url in urls)

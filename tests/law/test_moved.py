@@ -10,7 +10,7 @@ import pytest
 
 from fhir_server.policy.labels import MASKED
 from tests.documents import cda
-from tests.house import ANNE, BASE, CNAM, NINA, PAUL, Answer, House, Person
+from tests.house import ANNE, BASE, CNAM, NINA, PAUL, PS, Answer, House, Person
 from tests.law.test_replacement import DOORS, Old, iti105, metadata, number, old, successor
 from tests.people import stored
 from tests.policy.record import Record, document, made
@@ -98,6 +98,17 @@ def test_a_document_replaces_one_of_another_address(record: Record, there: Recor
         assert fetched(there, new, NINA) == 404 == fetched(there, one.id, NINA)
 
 
+def told_about(record: Record, id_: str, base: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Provenance", "recorded": "2026-11-24T12:00:00Z",
+        "target": [
+            {"reference": f"{base}/DocumentReference/{id_}"},
+            {"reference": f"{base}/Patient/{record.id}"},
+        ],
+        "agent": [{"who": {"identifier": {"system": PS, "value": "899700218896"}}}],
+    }  # fmt: skip
+
+
 QUESTIONS = (
     "DocumentReference?patient={id}&_count=50",
     "DocumentReference?patient={base}/Patient/{id}",
@@ -111,6 +122,7 @@ QUESTIONS = (
     "List?patient={id}&_include=List:item",
     "List?item={base}/DocumentReference/{document}&patient={id}",
     "Observation?patient={id}",
+    "Provenance?target={base}/DocumentReference/{document}",
     "Observation?subject={base}/Patient/{id}",
     "Patient/{id}/$everything?_count=100",
     "DocumentReference/$docref?patient={id}",
@@ -125,6 +137,7 @@ def test_every_answer_is_as_before_under_the_new_address(record: Record, there: 
     for id_ in (new, third.id):
         stored(record.house.post("List", ANNE, listed(record, id_, BASE)))
     stored(record.house.post("Observation", NINA, observed(record, BASE)))
+    stored(record.house.post("Provenance", ANNE, told_about(record, new, BASE)))
     binary = address(record.read(ANNE, new)).removeprefix(f"{BASE}/")
 
     def answers(of: Record, who: Person) -> dict[str, Any]:

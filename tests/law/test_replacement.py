@@ -141,14 +141,23 @@ def iti65_bytes_first(record: Record, who: Person, body: dict[str, Any], _: Old)
     return Answer(201, {"Location": f"/fhir{location}"}, b"{}")
 
 
-def iti65_with_update(record: Record, who: Person, body: dict[str, Any], one: Old) -> Answer:
+def iti65_with_update(
+    record: Record, who: Person, body: dict[str, Any], one: Old, url: str = ""
+) -> Answer:
     """With the PATCH of the old one that MHD wants (UpdateDocumentRefs)."""
     parts = [("type", "valueCode", "replace"), ("path", "valueString", "DocumentReference.status")]
     parts.append(("value", "valueCode", "superseded"))
     operation = {"name": "operation", "part": [{"name": n, k: v} for n, k, v in parts]}
     change = {"resourceType": "Parameters", "parameter": [operation]}
-    update = entry("PATCH", f"DocumentReference/{one.id}", change)
+    update = entry("PATCH", url or f"DocumentReference/{one.id}", change)
     return bundled("transaction", record, who, *apart(body), update)
+
+
+def iti65_with_update_by_condition(
+    record: Record, who: Person, body: dict[str, Any], one: Old
+) -> Answer:
+    url = f"DocumentReference?identifier={URI}|urn:oid:{one.oid}"
+    return iti65_with_update(record, who, body, one, url)
 
 
 DOORS: dict[str, Door] = {
@@ -157,6 +166,7 @@ DOORS: dict[str, Door] = {
     "ITI-65": iti65,
     "ITI-65, bytes first": iti65_bytes_first,
     "ITI-65 with the update": iti65_with_update,
+    "ITI-65 with the update by condition": iti65_with_update_by_condition,
 }
 
 

@@ -306,8 +306,10 @@ def _order(entry: Planned) -> tuple[int, str, int]:
 
 def _turn(entry: Planned) -> tuple[bool, bool, int]:
     """What may end a document comes last, since its successor has to find it as it was; bytes come
-    with their document, which has to be read first; people and their teams before what names them.
+    with their document, which has to be read first; people and their teams before what names them,
+    lists after what they hold.
     """
     ends = entry.method == "PATCH" or (entry.method == "PUT" and entry.type_ in DOCUMENTS)
     named = NAMED.index(entry.type_) if entry.type_ in NAMED else len(NAMED)
+    named += entry.type_ == "List"
     return ends, entry.method == "POST" and entry.type_ in BYTES, named

@@ -274,9 +274,10 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
     within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
     if minimal:
         exists = f"{names_.state} IN ('open', 'closed', 'deceased')"
-        return Visible(
-            source, f"({seen} OR {exists}){within}", f"CASE WHEN {seen} THEN 1 ELSE 0 END", rules
-        )
+        full = f"CASE WHEN {seen} THEN 1 ELSE 0 END"
+        # Who is shown the minimum by no rule is told of none that a denial has overruled.
+        told = f"CASE WHEN {seen} THEN {rules} ELSE '' END"
+        return Visible(source, f"({seen} OR {exists}){within}", full, told)
     return Visible(source, seen + within, "1", rules)
 
 
@@ -348,7 +349,7 @@ def entry(type_: str, shape: Shape) -> str:
     ]
     return (
         f"SELECT d_s.record, CASE WHEN {access} THEN 1 ELSE 0 END AS access,"
-        f" {_texts(rules)} AS rules FROM standing d_s"
+        f" CASE WHEN {access} THEN {_texts(rules)} ELSE '' END AS rules FROM standing d_s"
     )
 
 

@@ -87,9 +87,3 @@ def test_it_may_come_before_the_document_in_one_transaction(record: Record, hous
     (list_id, id_) = (parts[-3] for parts in places)
     item = house.get(f"List/{list_id}", PAUL).json["entry"][0]["item"]
     assert item["reference"] == f"DocumentReference/{id_}" and item["identifier"] == number
-
-
-def test_an_identifier_of_nothing_stays_as_it_was_written(record: Record) -> None:
-    item = {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.250.1.999.8"}}
-    id_ = stored(record.house.post("List", PAUL, listed(record, item)))
-    assert record.house.get(f"List/{id_}", NINA).json["entry"] == [{"item": item}]

@@ -326,3 +326,30 @@ def test_a_team_that_is_none_of_the_record_opposes_nobody_and_is_refused(
 @pytest.mark.parametrize("code", ["dmp-pro-block", "dmp-emergency-opposition"])
 def test_a_denial_of_another_type_that_names_a_team_is_refused(record: Record, code: str) -> None:
     assert declare(record, code, to(of(record, OTTO))).status == 422
+
+
+# What the one who is opposed learns of it: nothing, by his own traces either.
+
+ASKED = (
+    "Patient/{id}", "Patient?identifier={ins}", "DocumentReference?patient={id}",
+    "Patient/{id}/$everything", "Patient/{id}/*", "CareTeam?patient={id}",
+    "Consent?patient={id}", "AuditEvent?patient={id}", "_history",
+)  # fmt: skip
+
+
+def policies(record: Record, who: Person) -> list[list[str]]:
+    """The rules in the traces `who` reads of what they have asked, one after the other."""
+    for path in ASKED:
+        record.house.get(path.format(id=record.id, ins=record.holder.sub), who)
+    found = record.house.get(f"AuditEvent?patient={record.id}&_count=100", who)
+    assert found.status == 200
+    return sorted(
+        [one for agent in event["agent"] for one in agent.get("policy", ()) if "/rule/" in one]
+        for event in found.entries
+    )
+
+
+def test_r039_who_is_opposed_reads_the_traces_of_a_stranger(house: House) -> None:
+    record, other = made(house, [OTTO], doctor=PAUL), made(house, [NINA], doctor=PAUL)
+    stored(record.consent(record.holder, C12, OTTO))
+    assert policies(record, OTTO) == policies(other, BRUNO)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fhir_server.fhir.form import is_form
 from fhir_server.fhir.http import Call
 from fhir_server.fhir.outcome import BadRequest, FhirError
 from fhir_server.interactions.body import read_body
@@ -28,6 +29,7 @@ from profiles.definitions import r4
 from profiles.validate import validate
 
 MOST = 100  # names of one request that are looked up
+SENDING = frozenset({"create", "update", "conditional-update", "transaction", "operation"})
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -50,20 +52,27 @@ def _by_call(call: Call, route: Route, context: Context) -> Iterator[About]:
         yield from _names(parameters(call), type_, context)
     if interaction == "create":
         yield from by_condition(type_, call.header("if-none-exist"), context)
-    sends = interaction in ("create", "update", "conditional-update", "transaction")
-    if sends and type_ != "Binary":
-        resource = read_body(call, context).resource
-        yield from _by_entries(resource, context) if not type_ else by_resource(resource, context)
+    if route.within:
+        yield Named(resource=route.within)
+    if interaction in SENDING and call.body and type_ != "Binary" and not is_form(call):
+        yield from _by_body(read_body(call, context).resource, context)
 
 
-def _by_entries(bundle: Mapping[str, Any], context: Context) -> Iterator[About]:
-    entries = bundle.get("entry")
-    for entry in entries[:MOST] if isinstance(entries, list) else ():
-        request = entry.get("request") if isinstance(entry, dict) else None
-        if isinstance(request, dict):
+def _by_body(body: Mapping[str, Any], context: Context) -> Iterator[About]:
+    """What was sent: a resource, a Bundle of requests, or the parameters of an operation."""
+    yield from by_resource(body, context)
+    for parameter in _dicts(body.get("parameter")):
+        yield from by_resource(parameter.get("resource"), context)
+    for entry in _dicts(body.get("entry")):
+        if isinstance(request := entry.get("request"), dict):
             url = str(request.get("url", "")).removeprefix(context.base).lstrip("/")
             condition = str(request.get("ifNoneExist", ""))
             yield from by_entry(url, condition, entry.get("resource"), context)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list, so many as are looked up; none where it is no list."""
+    return [one for one in value[:MOST] if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def by_entry(

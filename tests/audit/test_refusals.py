@@ -173,6 +173,31 @@ def test_the_subject_of_what_is_sent_names_the_record(house: House, how: str, ki
     assert world.refusals(INSURER) == 2
 
 
+@pytest.mark.parametrize("path", ["Observation/$validate", "$validate", "", "Observation"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_is_sent_elsewhere_names_the_record_too(
+    house: House, path: str, inside: bool
+) -> None:
+    record = made(house, [])
+    sent = observation({"reference": f"Patient/{record.id}"})
+    if inside:
+        parameter = {"name": "resource", "resource": sent}
+        sent = {"resourceType": "Parameters", "parameter": [parameter]}
+    assert house.post(path, INSURER, sent).status == 403
+    assert World(record, "", "").refusals(INSURER) == 1
+
+
+def test_a_compartment_names_the_record_of_what_it_is_of(house: House) -> None:
+    record = made(house, [NINA])
+    encounter = {
+        "resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
+        "subject": {"reference": f"Patient/{record.id}"},
+    }  # fmt: skip
+    id_ = stored(house.post("Encounter", NINA, encounter))
+    assert house.get(f"Encounter/{id_}/Observation", OTTO).status == 404
+    assert World(record, "", "").refusals(OTTO) == 1
+
+
 @pytest.mark.parametrize(
     "path",
     ["DocumentReference", "Observation/never", "Observation/never/_history", "Practitioner/x",

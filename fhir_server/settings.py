@@ -221,7 +221,7 @@ SETTINGS = (
             _whole(least=1, most=1000)),
     Setting("FHIR_MAX_CONTAINED", "200", "most contained resources of one resource, 413 beyond",
             _whole(least=0, most=1_000_000)),
-    Setting("FHIR_MAX_ELEMENTS", "250000", "most elements of one body, 413 beyond",
+    Setting("FHIR_MAX_ELEMENTS", "100000", "most elements of one body, 413 beyond",
             _whole(least=100, most=100_000_000)),
     Setting("FHIR_PAGE_SIZE", "20",
             "matches on a page of a search by default, never more than FHIR_MAX_PAGE",

@@ -22,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "max_entries": 1000,
     "max_depth": 100,
     "max_contained": 200,
-    "max_elements": 250_000,
+    "max_elements": 100_000,
     "page_size": 20,
     "max_page": 500,
     "timeout": 30.0,

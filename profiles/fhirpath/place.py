@@ -92,7 +92,7 @@ def children(above: Place, name: str) -> list[Place]:
     for type_, json_name in names.items():
         count = 1 if json_name in holder or "_" + json_name in holder else 0
         if count and element.many:
-            count = max(len(holder.get(json_name, ())), len(holder.get("_" + json_name, ())))
+            count = len(rows_of(holder, json_name, many=True))
         for n in range(count):
             place = Place(holder, json_name, n if element.many else -1, type_, element, above)
             found.append(_typed(place))
@@ -116,17 +116,25 @@ def is_kind(type_: str, name: str) -> bool:
 
 
 def rows_of(holder: Mapping[str, Any], name: str, *, many: bool) -> list[Row]:
-    """Each primitive of an element with what stands beside it; `many`: it is a list."""
+    """Each primitive of an element with what stands beside it; `many`: it is a list, where nulls at
+    the end of one of the arrays say nothing.
+    """
     if many:
-        return list(zip_longest(holder.get(name, ()), holder.get("_" + name, ())))
+        rows = list(zip_longest(holder.get(name, ()), holder.get("_" + name, ())))
+        while rows and rows[-1] == (None, None):
+            rows.pop()
+        return rows
     return [(holder.get(name), holder.get("_" + name))]
 
 
 def write_rows(holder: dict[str, Any], name: str, rows: Sequence[Row], *, many: bool) -> None:
-    """Put these in place of the whole element; none at all when they are empty."""
+    """Put these in place of the whole element; none at all when they are empty. A list that has
+    extensions alone keeps its nulls: https://hl7.org/fhir/R4/json.html#primitive
+    """
     for json_name, column in ((name, 0), ("_" + name, 1)):
         items = [row[column] for row in rows]
-        if all(item is None for item in items):
+        fills = many and column == 0 and any(row[1] is not None for row in rows)
+        if not fills and all(item is None for item in items):
             holder.pop(json_name, None)
         else:
             holder[json_name] = items if many else items[0]

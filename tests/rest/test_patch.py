@@ -48,6 +48,7 @@ def test_I08_what_was_patched_is_found_by_its_new_value(plain: House, form: str)
 
 
 THE_SAME: Change = ("replace", "Patient.gender", "male")
+BESIDE = {"extension": [{"url": "http://a.example", "valueCode": "c"}]}
 XHTML = "http://www.w3.org/1999/xhtml"
 ODD = {
     "text": {"status": "generated", "div": f'<div xmlns="{XHTML}">a&#233;</div>'},
@@ -299,3 +300,31 @@ def test_I09_a_conditional_patch_heeds_if_match(plain: House, form: str) -> None
     id_ = patient(plain)
     answer = patched(plain, "Patient", form, FEMALE, query=f"_id={id_}", if_match='W/"9"')
     assert answer.status == 412 and untouched(plain, id_)
+
+
+@pytest.mark.parametrize(("name", "left"), [
+    ({"given": ["a"], "_given": [{"id": "x"}, None]},
+     {"given": ["a", "b"], "_given": [{"id": "x"}, None]}),
+    ({"given": ["a"], "_given": [None, None]}, {"given": ["a", "b"]}),
+    ({"given": [None], "_given": [BESIDE]}, {"given": [None, "b"], "_given": [BESIDE, None]}),
+])  # fmt: skip
+def test_I08_a_list_with_nulls_at_its_end_can_be_added_to(
+    plain: House, name: dict[str, Any], left: dict[str, Any]
+) -> None:
+    id_ = stored(plain.post("Patient", None, {"resourceType": "Patient", "name": [name]}))
+    answer = patched(plain, f"Patient/{id_}", FHIR_JSON, ("add", "Patient.name[0].given", "b"))
+    assert (answer.status, answer.json.get("name")) == (200, [left]), answer.body
+
+
+@each_form
+def test_I08_a_list_of_nulls_is_kept_through_any_patch(plain: House, form: str) -> None:
+    address = {"line": [None], "_line": [BESIDE], "city": "Lyon"}
+    id_ = stored(plain.post("Patient", None, {
+        "resourceType": "Patient", "gender": "male", "address": [address]}))  # fmt: skip
+    answer = patched(plain, f"Patient/{id_}", form, FEMALE)
+    assert (answer.status, answer.json["address"]) == (200, [address])
+    answer = patched(plain, f"Patient/{id_}", form, ("replace", "Patient.address[0].city", "Nice"))
+    assert (answer.status, answer.json["address"]) == (200, [address | {"city": "Nice"}])
+    in_xml = plain.get(f"Patient/{id_}", accept=FHIR_XML).body
+    put = plain.call("PUT", f"Patient/{id_}", None, in_xml, content_type=FHIR_XML)
+    assert (put.status, plain.get(f"Patient/{id_}").json["address"][0]["line"]) == (200, [None])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fhir_server.fhir.outcome import BadRequest, insufficient_scope
 from fhir_server.search.inside import within
 from fhir_server.search.keys import FULL_TEXT, INWARD, TEXT, number
+from fhir_server.search.mentions import is_item
 from fhir_server.search.named import is_name
 from fhir_server.search.parameters import COLUMNS, Parameter, parameters
 from fhir_server.search.query import (
@@ -238,10 +239,13 @@ class Criteria:
 
     def inside(self, parameter: Parameter, to: Criterion, known: int) -> Criterion | None:
         """What a step of a chain asks of resources within others; None where these have no rows of
-        what is asked: not of the operator's parameters, of which `known` were asked by before.
+        what is asked: not of the operator's parameters, of which `known` were asked by before; nor
+        for who may not be shown the item that leads there.
         """
-        has_rows = self.asked.offer.has(number(parameter.resource, INWARD))
-        return within(to) if has_rows and known == self.own else None
+        offer = self.asked.offer
+        if known != self.own or not offer.has(number(parameter.resource, INWARD)):
+            return None
+        return None if offer.guarded and is_item(parameter) else within(to)
 
     def check_steps(self, rest: str) -> None:
         if steps(rest) + 1 > MAX_STEPS:

@@ -101,6 +101,12 @@ ORDERED = {
 }
 
 
+def is_item(parameter: Parameter) -> bool:
+    """Whether its references are those of items that may be left out."""
+    type_, code = parameter.resource, parameter.code
+    return code == ITEMS.get(type_) or code in ORDERED.get(type_, ())
+
+
 def telling(type_: str, pairs: Sequence[Pair]) -> str:
     """The first parameter, sort key or test of a filter that would match by an item its reader may
     not be shown, or "": `:missing`, `:identifier`, the code of a relation, any of these at the end

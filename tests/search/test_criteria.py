@@ -6,8 +6,10 @@ import pytest
 
 from fhir_server.fhir.outcome import BadRequest
 from fhir_server.search.parameters import parameters
+from fhir_server.search.parse import parse
 from fhir_server.search.query import AnyOf, IdIs, Leads, Not, Nothing
-from tests.search.asking import finds, query
+from fhir_server.search.registry import Offer
+from tests.search.asking import BASE, NOW, finds, query
 
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
@@ -147,3 +149,12 @@ def test_missing_is_true_or_false(value: str) -> None:
 
 def test_empty_alternatives_do_not_count() -> None:
     assert finds("DocumentReference?_id=,x,", DOCUMENT)
+
+
+def test_what_an_item_that_may_be_left_out_leads_to_inside_is_not_asked_under_the_policy() -> None:
+    pairs = [("item:DocumentReference.identifier", "x")]
+    for guarded in (True, False):
+        offer = Offer(guarded=guarded)
+        where = parse("List", pairs, base=BASE, now=NOW, page_size=1, max_page=1, offer=offer).where
+        assert isinstance(where, Leads)
+        assert (where.inside is None) is guarded

@@ -96,6 +96,16 @@ def reasons(decision: Decision) -> str:
     return "".join(f"{name} " for name in decision.reasons)
 
 
+def held(opened: Repository, types: tuple[str, ...]) -> set[Address]:
+    """What is seen as the holder of contained resources, were there any in each."""
+    rows = opened.rows()
+    holding = rows.holding("c", types)
+    with_ = f"WITH {', '.join(rows.with_())} " if rows.with_() else ""
+    contained = "SELECT pk AS container, type, id FROM resource WHERE NOT deleted"
+    text = f"{with_}SELECT c.type, c.id FROM ({contained}) c WHERE {holding}"
+    return {(type_, id_) for type_, id_ in opened.session.rows(text, rows.params)}
+
+
 def differences(world: World, caller: Caller, types: tuple[str, ...]) -> Iterator[str]:
     """In what the two readers differ, asked in each way that storage has."""
     permitted, opened = world.permitted(caller), caller.opened(world.session)
@@ -105,6 +115,8 @@ def differences(world: World, caller: Caller, types: tuple[str, ...]) -> Iterato
         got, total = searched(opened, type_)
         if (got, total) != (expected, len(expected)):
             yield f"search of {type_}: {total} {got}, not {expected}"
+    if held(opened, types) != {k for k in permitted if k[0] in types} & living:
+        yield f"what holds others: {held(opened, types)}"
     documents = [row for row in world.rows if row.type_ == "DocumentReference"]
     addresses = {(row.type_, row.id_) for row in documents}
     if opened.visible(addresses, deleted=True) != addresses & set(permitted):

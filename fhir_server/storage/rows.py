@@ -126,15 +126,7 @@ class Rows:
         """
         if self.scope.everything:  # of what is deleted there are no rows
             return ALL
-        found, holder = [], f"{contained}_h"
-        for group in by_nature(types):
-            seen = self.visible(holder, group[0])
-            inside = ", ".join(f"'{type_}'" for type_ in group)
-            found.append(
-                f"EXISTS (SELECT 1 FROM {seen.source} WHERE {holder}.pk = {contained}.container"
-                f" AND {holder}.type IN ({inside}) AND NOT {holder}.deleted AND {seen.where})"
-            )
-        return f"({' OR '.join(found) or '1 = 0'})"
+        return holding(contained, types, self.shape, self.confined)
 
     def with_(self) -> list[str]:
         """The part every statement over visible rows begins with; none when the scope is
@@ -263,15 +255,11 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
     bound = shape.person and nature != "shared"
     inner = (bound or scope.needs_relation(type_)) and not minimal
     source, names_ = _joined(alias, inner, named, shape.postgres)
-    seen = _sql(condition, alias, nature, shape, names_)
+    seen = _seen(alias, type_, shape, names_, named)
     if not (inner or named or operator):  # `standing` has left these out already
         seen = f"({seen} AND {names_.state} <> 'before')"
-    if nature == "list":
-        seen = f"({seen} AND {_leads_to_visible(alias, shape, named)})"
-    if nature == "trace" and ("actor", "representative") in shape.known:
-        seen = f"({seen} AND {_tells_no_secret(alias)})"
     rules = _rules(scope, alias, type_, shape, names_)
-    within = f" AND {alias}.record IN ({PERSON})" if shape.person and nature != "shared" else ""
+    within = _within_person(alias, nature, shape)
     if minimal:
         exists = f"{names_.state} IN ('open', 'closed', 'deceased')"
         full = f"CASE WHEN {seen} THEN 1 ELSE 0 END"
@@ -279,6 +267,43 @@ def visible_rows(alias: str, type_: str, shape: Shape, minimal: bool, named: boo
         told = f"CASE WHEN {seen} THEN {rules} ELSE '' END"
         return Visible(source, f"({seen} OR {exists}){within}", full, told)
     return Visible(source, seen + within, "1", rules)
+
+
+def _seen(alias: str, type_: str, shape: Shape, names: Names, named: bool) -> str:
+    """What the rules say of a row, its record and the caller's standing there."""
+    nature = nature_of(type_)
+    seen = _sql(_scope(shape).condition(type_), alias, nature, shape, names)
+    if nature == "list":
+        seen = f"({seen} AND {_leads_to_visible(alias, shape, named)})"
+    if nature == "trace" and ("actor", "representative") in shape.known:
+        seen = f"({seen} AND {_tells_no_secret(alias)})"
+    return seen
+
+
+def _within_person(alias: str, nature: str, shape: Shape) -> str:
+    bound = shape.person and nature != "shared"
+    return f" AND {alias}.record IN ({PERSON})" if bound else ""
+
+
+@lru_cache(maxsize=256)
+def holding(contained: str, types: tuple[str, ...], shape: Shape, named: bool) -> str:
+    """See `Rows.holding`; one look at the holder, whatever its nature, as `visible_rows` has it."""
+    holder, scope, tests = f"{contained}_h", _scope(shape), list[str]()
+    source, names = _joined(holder, False, False, shape.postgres)
+    in_record = f" AND {holder}_s.record IS NOT NULL" if named else ""
+    if ("actor", "operator") not in shape.known:
+        in_record += f" AND {names.state} <> 'before'"
+    for group in by_nature(types):
+        inside = ", ".join(f"'{type_}'" for type_ in group)
+        test = f"{holder}.type IN ({inside})"
+        if not (scope.condition(group[0]) == ALWAYS and _is_of_all_records(scope, group[0], shape)):
+            seen = _seen(holder, group[0], shape, names, named)
+            test += f" AND {seen}{in_record}{_within_person(holder, nature_of(group[0]), shape)}"
+        tests.append(f"({test})")
+    return (
+        f"EXISTS (SELECT 1 FROM {source} WHERE {holder}.pk = {contained}.container"
+        f" AND NOT {holder}.deleted AND ({' OR '.join(tests) or '1 = 0'}))"
+    )
 
 
 def _is_of_all_records(scope: Scope, type_: str, shape: Shape) -> bool:

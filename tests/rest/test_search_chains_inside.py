@@ -381,6 +381,7 @@ def test_who_refers_from_within_a_document_is_told_to_those_who_see_it(house: Ho
         assert addresses(house.get(seen, NINA)) == [stored_one]
         assert addresses(house.get(hidden, NINA)) == addresses(house.get(seen, OTTO)) == []
         assert addresses(house.get(hidden, ANNE)) == [stored_one]
+        assert addresses(house.get(hidden, CNAM)) == addresses(house.get(seen, CNAM))
         narrow = ANNE.but(scope="user/Practitioner.s user/PractitionerRole.s")
         assert addresses(house.get(hidden, narrow)) == []
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.house import ANNE, BRUNO, CNAM, NINA, OTTO, PS, STRUCTURE, House, Person
+from tests.house import ANNE, BRUNO, CNAM, INS, NINA, OTTO, PS, STRUCTURE, House, Person
+from tests.interactions.shared import new_ins
 from tests.law.cast import SECRETARY
-from tests.law.people import breaking_glass, regulating
+from tests.law.people import breaking_glass, regulating, relative
 from tests.people import PARTICIPATION, consent, logical, stored, team
-from tests.policy.record import Record
+from tests.policy.record import Record, made
 
 RPPS = "https://rpps.esante.gouv.fr"
 NUMBER = OTTO.sub.partition("|")[2]
@@ -214,3 +215,57 @@ def test_an_establishment_by_the_directorys_url_is_the_same(record: Record) -> N
     assert record.mask(record.holder, document).status == 200
     assert record.read(OTTO, document).status == 200
     assert OTTO.organization == f"{STRUCTURE}|{value}"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_attending_doctor_is_known_in_every_spelling(house: House, spelling: str) -> None:
+    record = made(house, [NINA])
+    named = {"identifier": SPELLINGS[spelling]}
+    document = record.deposited(ANNE)
+    assert record.read(OTTO, document).status == 404
+    change = ("/generalPractitioner", [named])
+    assert record.patch(CNAM, record.id, change, type_="Patient").status == 200
+    assert record.read(OTTO, document).status == 200
+
+
+@pytest.mark.parametrize("system", [INS, INS.upper(), INS.removeprefix("urn:oid:")])
+def test_who_represents_is_known_in_every_spelling(record: Record, system: str) -> None:
+    document = record.deposited(ANNE)
+    who = Person("representative", f"{INS}|{new_ins()}", "Un tuteur")
+    spelled = {"system": system, "value": who.sub.partition("|")[2]}
+    relative(record, who, "representation", identifier=[spelled])
+    assert record.read(who, document).status == 200
+
+
+@pytest.mark.parametrize("around", [" {}", "{} ", "\t{}"])
+def test_blanks_around_a_name_are_refused(record: Record, around: str) -> None:
+    """Of whomever rights may go by: in a team, a document, a Patient, a RelatedPerson."""
+    house, blank = record.house, {"system": PS, "value": around.format(NUMBER)}
+    member = team(record.id, NINA)
+    member["participant"].append({"member": {"identifier": blank}})
+    assert house.post("CareTeam", CNAM, member).status in (400, 422)
+    assert record.deposit(ANNE, author=[{"identifier": blank}]).status in (400, 422)
+    ins = {"system": INS, "value": around.format(new_ins())}
+    body = {"resourceType": "Patient", "identifier": [ins]}
+    assert house.post("Patient", CNAM, body).status in (400, 422)
+    relative_ = {
+        "resourceType": "RelatedPerson", "patient": {"reference": f"Patient/{record.id}"},
+        "identifier": [ins],
+    }  # fmt: skip
+    assert house.post("RelatedPerson", CNAM, relative_).status in (400, 422)
+    assert house.post("Practitioner", CNAM, {
+        "resourceType": "Practitioner", "identifier": [blank],
+    }).status in (400, 422)  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["author", "custodian", "authenticator"])
+def test_a_reference_that_says_two_people_is_refused(record: Record, place: str) -> None:
+    kind, other = ("organization", BRUNO.organization) if place == "custodian" else (
+        "practitioner", BRUNO.sub
+    )  # fmt: skip
+    both = {"reference": keep(record.house, kind, OTTO), "identifier": identifier(other)}
+    said = {place: [both] if place == "author" else both}
+    assert record.deposit(ANNE, **said).status == 422
+    mine = OTTO.organization if place == "custodian" else OTTO.sub
+    both["identifier"] = identifier(mine)
+    assert record.deposit(ANNE, **said).status == 201

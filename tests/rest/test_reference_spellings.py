@@ -154,3 +154,38 @@ def test_an_odd_spelling_of_another_type_is_of_another_type(plain: House) -> Non
     plain.call("PUT", "Practitioner/spelled", None, practitioner)
     for text in ("Practitioner/spelled", "practitioner/spelled", "/Practitioner/spelled/"):
         assert _posted(plain, text).status == 400
+
+
+def test_a_reference_and_the_identifier_of_another_are_refused(plain: House) -> None:
+    """Also without the policy; what the one it leads to is not called, it may be called here."""
+    named = [{"system": "http://a.example", "value": "1"}]
+    id_ = stored(plain.post("Patient", None, {"resourceType": "Patient", "identifier": named}))
+    for system, value, status in (
+        ("http://a.example", "1", 201), ("http://a.example", "2", 422),
+        ("http://b.example", "2", 201),
+    ):  # fmt: skip
+        both = {
+            "reference": f"Patient/{id_}", "identifier": {"system": system, "value": value},
+        }  # fmt: skip
+        answer = plain.post("Observation", None, observation("") | {"subject": both})
+        assert answer.status == status, answer.body
+        if status == 422:
+            assert answer.json["issue"][0]["expression"] == ["Observation.subject"]
+
+
+def test_without_the_policy_a_logical_subject_is_in_no_record_for_every_door(plain: House) -> None:
+    ins = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "185047512500024"}
+    body = {"resourceType": "Patient", "identifier": [ins]}
+    id_ = stored(plain.post("Patient", None, body))
+    made = stored(
+        plain.post("Observation", None, observation("") | {"subject": {"identifier": ins}})
+    )
+    assert plain.get(f"Observation/{made}").json["subject"] == {"identifier": ins}
+    name = f"{ins['system']}|{ins['value']}"
+    for path in (
+        f"Observation?patient={id_}", f"Observation?subject=Patient/{id_}",
+        f"Observation?patient.identifier={name}", f"Patient/{id_}/Observation",
+        f"Patient/{id_}/$everything?_type=Observation",
+    ):  # fmt: skip
+        found = [one["id"] for one in plain.get(path).entries if one["id"] == made]
+        assert found == [], path

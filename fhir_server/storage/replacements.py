@@ -23,6 +23,7 @@ from mappings.identifiers import URN_SYSTEM, forms, normal
 
 TYPE = "DocumentReference"
 REPLACES = "replaces"
+MOST = 100  # relations of one document: each is looked up
 SEVERAL = 10  # documents with one identifier that are looked at: more than one is too many
 
 Resource = Mapping[str, Any]
@@ -52,6 +53,12 @@ class Replacing(Following):
         Unprocessable for a replaced document that is not found, or not seen, and where metadata
         and content name different ones.
         """
+        if len(document.get("relatesTo", ())) + len(of_content) > MOST:
+            raise Unprocessable(
+                f"a document relates to {MOST} others at most",
+                code="too-costly",
+                expression=f"{TYPE}.relatesTo",
+            )
         own = self._literal(document, document.get("relatesTo", ()))
         said = self._literal(document, of_content)
         replaced, replaced_too = _targets(own), _targets(said)

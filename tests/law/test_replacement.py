@@ -405,6 +405,12 @@ def test_the_operator_replaces_nothing_of_an_author(record: Record) -> None:
     assert status_of(record, one) == "current"
 
 
+def test_a_document_relates_to_so_many_and_no_more(record: Record) -> None:
+    far = [{"code": "appends", "target": {"identifier": {"value": str(n)}}} for n in range(101)]
+    assert record.deposit(ANNE, relatesTo=far[:100]).status == 201
+    assert record.deposit(ANNE, relatesTo=far).status == 422
+
+
 def test_a_document_keeps_what_it_relates_to(record: Record) -> None:
     one, new = old(record), old(record)
     relation = [{"code": "replaces", "target": {"reference": f"DocumentReference/{one.id}"}}]

@@ -1,17 +1,21 @@
 """What the bytes of a document are: found by reading them, whatever they are called.
 
 CDA (https://hl7.org/cda/stds/core/2.0.1-sd/), a FHIR document
-(https://hl7.org/fhir/R4/documents.html), something else of FHIR, other XML, other JSON, or opaque
-(PDF, image, text). A document that stands inside something else would not be read: it is refused.
+(https://hl7.org/fhir/R4/documents.html), other XML, other JSON, or opaque (PDF, image, text). What
+is FHIR and no document is refused, and so is a document that stands inside something else, where it
+would not be read.
 """
 
 import json
 import re
+import zlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from io import BytesIO
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from lxml import etree
 
@@ -31,7 +35,8 @@ CDA_MEDIA = frozenset({
 })  # fmt: skip
 # What begins so has been compressed, and nothing of it is read: gzip, bzip2, xz, zstd, compress.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
-_PDF = b"%PDF-"
+_PDF, _ZIP = b"%PDF-", b"PK\x03\x04"
+MOST_UNZIPPED = 64 * 1024 * 1024  # bytes of a zip that are looked at
 _HTML = re.compile(
     rb"(?:\s|<!--(?:[^-]|-(?!->))*-->|<\?[^>]*>|<!doctype\s[^>\[]*>)*<html[\s>]", re.IGNORECASE
 )
@@ -46,7 +51,6 @@ class Kind(Enum):
 
     CDA = "a CDA document"
     FHIR_DOCUMENT = "a FHIR document"
-    FHIR = "a resource of FHIR"
     XML = "XML"
     JSON = "JSON"
     OPAQUE = "neither XML nor JSON"
@@ -76,7 +80,7 @@ def recognise(data: bytes, *, max_depth: int) -> Content:
         return _xml(data, max_depth)
     if found := _json(data, max_depth):
         return found
-    if _mentions_document(data) or _holds_base64(data, max_depth):
+    if _mentions_document(data) or _holds_base64(data, max_depth) or _zips_document(data):
         raise _hidden()
     return Content(Kind.OPAQUE, "application/pdf" if data.startswith(_PDF) else "")
 
@@ -106,7 +110,7 @@ def _xml(data: bytes, max_depth: int) -> Content:
             resource = xml_format.read(unmarked(data)[0], max_depth=max_depth)
         except BadRequest as problem:
             raise _faulty(problem) from problem
-        return _fhir(resource, XML, max_depth)
+        return _fhir(resource, XML)
     elements = map(etree.QName, root.iter(etree.Element))
     if any(
         one.localname == CLINICAL_DOCUMENT
@@ -125,7 +129,7 @@ def _json(data: bytes, max_depth: int) -> Content | None:
     if rest.replace(b"\0", b"").lstrip()[:1] not in (b"{", b"["):
         return None
     try:
-        return _fhir(json_format.read(rest, max_depth=max_depth), JSON, max_depth)
+        return _fhir(json_format.read(rest, max_depth=max_depth), JSON)
     except BadRequest as problem:
         fault = problem
     try:
@@ -147,16 +151,14 @@ def _faulty(problem: BadRequest) -> FhirError:
     return Unprocessable(problem.text.replace("the body", "the content"), code=problem.code)
 
 
-def _fhir(resource: Mapping[str, Any], media: str, max_depth: int) -> Content:
-    if is_document(resource):
-        return Content(Kind.FHIR_DOCUMENT, media, resource=resource)
-    for one in _objects(resource):
-        data = one.get("data")
-        if is_document(one) or (
-            isinstance(data, str) and _holds_base64(data.encode("utf-8", "replace"), max_depth)
-        ):
-            raise _hidden()
-    return Content(Kind.FHIR, media, resource=resource)
+def _fhir(resource: Mapping[str, Any], media: str) -> Content:
+    """Unprocessable for what is FHIR and no document: whose it is, and its labels, stand in other
+    places of each type, and it can be stored as the resource it is.
+    """
+    if not is_document(resource):
+        text = f"a {str(resource['resourceType'])[:100]} is no document: send it as a resource"
+        raise Unprocessable(text, code="business-rule")
+    return Content(Kind.FHIR_DOCUMENT, media, resource=resource)
 
 
 def is_document(value: Mapping[str, Any]) -> bool:
@@ -187,6 +189,26 @@ def _mentions_document(data: bytes) -> bool:
     )
 
 
+def _zips_document(data: bytes) -> bool:
+    """Whether these bytes are a zip (XDM, for example) with a document in it, or with what cannot
+    be looked at.
+    """
+    if not data.startswith(_ZIP):
+        return False
+    left = MOST_UNZIPPED
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    inside = file.read(left + 1)
+                left -= len(inside)
+                if left < 0 or _mentions_document(inside):
+                    return True
+    except (BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error):
+        return True
+    return False
+
+
 def _holds_base64(data: bytes, max_depth: int) -> bool:
     """Whether these bytes are a document once more in base64."""
     packed = b"".join(data.split())
@@ -214,7 +236,7 @@ def contradicts(content: Content, media: str) -> bool:
     match content.kind:
         case Kind.CDA:
             return not as_xml or _is_of_fhir(name)
-        case Kind.FHIR_DOCUMENT | Kind.FHIR:
+        case Kind.FHIR_DOCUMENT:
             return name in CDA_MEDIA or not (as_xml if is_xml else as_json)
         case Kind.XML:
             return not as_xml or name in CDA_MEDIA or _is_of_fhir(name)

@@ -5,7 +5,9 @@ media types they can have.
 import gzip
 import json
 from base64 import b64encode, encodebytes
+from io import BytesIO
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -36,6 +38,12 @@ def recognised(data: bytes) -> Content:
 
 def declared(encoding: str, codec: str = "", text: str = ROOT) -> bytes:
     return f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'.encode(codec or encoding)
+
+
+def zipped(data: bytes) -> bytes:
+    with ZipFile(file := BytesIO(), "w", ZIP_DEFLATED) as archive:
+        archive.writestr("IHE_XDM/SUBSET01/DOC.XML", data)
+    return file.getvalue()
 
 
 def inside(before: str) -> bytes:
@@ -89,8 +97,6 @@ KINDS = {
         "application/fhir+json",
     ),
     "in XML": (xml_format.write(BUNDLE), Kind.FHIR_DOCUMENT, "application/fhir+xml"),
-    "other FHIR": (json.dumps(OTHER).encode(), Kind.FHIR, "application/fhir+json"),
-    "other FHIR in XML": (xml_format.write(OTHER), Kind.FHIR, "application/fhir+xml"),
     "other XML": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Kind.XML, "application/xml"),
     "other JSON": (b'{"a": [1]}', Kind.JSON, "application/json"),
     "PDF": (b"%PDF-1.4\n\xff\n%%EOF", Kind.OPAQUE, "application/pdf"),
@@ -100,6 +106,7 @@ KINDS = {
     "RTF": (rb"{\rtf1\ansi text}", Kind.OPAQUE, ""),
     "HTML": (b"<!DOCTYPE html>\n<html><body><br>text</body></html>", Kind.OPAQUE, ""),
     "bytes": (bytes(range(256)), Kind.OPAQUE, ""),
+    "a zip": (zipped(b"<w:document/>"), Kind.OPAQUE, ""),
     "base64 of a PDF": (b64encode(b"%PDF-1.4 %%EOF"), Kind.OPAQUE, ""),
 }  # fmt: skip
 ENVELOPE = '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><a>{}</a></s:Envelope>'
@@ -138,6 +145,11 @@ REFUSED = {
     ).encode(),
     "a document in JSON": json.dumps([BUNDLE]).encode(),
     "two documents in lines": json.dumps(BUNDLE).encode() + b"\n" + json.dumps(BUNDLE).encode(),
+    "in a zip": zipped(CDA),
+    "in a zip in UTF-16": zipped(TEXT.encode("utf-16")),
+    "a zip that is broken": zipped(CDA)[:-100],
+    "other FHIR": json.dumps(OTHER).encode(),
+    "other FHIR in XML": xml_format.write(OTHER),
     "FHIR in UTF-16": json.dumps(BUNDLE).encode("utf-16"),
     "FHIR XML in another encoding": xml_format.write(BUNDLE).replace(b"UTF-8", b"iso-8859-1"),
     "FHIR with a name twice": json.dumps(BUNDLE).encode().replace(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.fhir.reference import DOCUMENTS, elements
+from fhir_server.policy.facts import nature_of
 from fhir_server.policy.matrix import merged
 from fhir_server.storage.attachments import bytes_of
 from fhir_server.storage.content import content_of, local
@@ -20,16 +21,20 @@ SPEAKS = "Provenance"
 def facts_about(
     session: Session, resource: Mapping[str, Any], owners: tuple[str, ...], base: str
 ) -> Facts:
-    """The facts of a Provenance that is written by `owners`: theirs while it leads to no document.
+    """The facts of a Provenance that is written by `owners`: theirs while it leads to no document,
+    nobody's of how people stand to the record, whose declarer is no author there.
     """
+    texts = dict.fromkeys(element["reference"] for element in elements(resource))
+    targets = [target for text in texts if (target := local(text, base)) is not None]
     found = [
         facts
-        for text in dict.fromkeys(element["reference"] for element in elements(resource))
-        if (target := local(text, base)) is not None and target.type_ in DOCUMENTS
+        for target in targets
+        if target.type_ in DOCUMENTS
         for facts in facts_at(session, target.type_, target.id_)
     ]
     if not found:
-        return Facts(owners)
+        of_people = any(nature_of(one.type_) in ("consent", "team", "relative") for one in targets)
+        return Facts(() if of_people else owners)
     both = set(found[0].owners).intersection(*(facts.owners for facts in found))
     return Facts(
         tuple(sorted(both)),

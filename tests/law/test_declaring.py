@@ -1,5 +1,6 @@
 """Who declares, changes, withdraws and reads back which consent: R047, R050, R054, R091, K02."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -215,6 +216,18 @@ def test_r070_what_he_deposited_meanwhile_stays_his(record: Record) -> None:
     assert record.patch(OTTO, id_, ("/status", "inactive"), type_="Consent").status == 200
     assert record.found(OTTO) == {mine}
     assert record.found(OTTO, type_="Consent") == {id_}
+
+
+def test_r091_nor_does_what_he_says_of_its_origin_make_him_an_author(record: Record) -> None:
+    origin = {"resourceType": "Provenance", "recorded": "2026-11-24T00:00:00Z",
+              "agent": [{"who": logical(OTTO)}]}  # fmt: skip
+    body = consent(record.id, C2, OTTO)
+    answer = record.house.post("Consent", OTTO, body, X_PROVENANCE=json.dumps(origin))
+    id_ = stored(answer)
+    found = record.house.get(f"Provenance?target=Consent/{id_}", OTTO)
+    assert (found.status, found.json["total"]) == (200, 1)
+    assert record.patch(OTTO, id_, ("/status", "inactive"), type_="Consent").status == 200
+    assert record.find(OTTO).status == record.find(OTTO, type_="Provenance").status == 403
 
 
 def test_a_consent_that_begins_later_makes_no_author_now(record: Record) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.fhir.outcome import Unprocessable
+from fhir_server.fhir.reference import changed
 from fhir_server.policy.pcf import SINGLE
 from fhir_server.policy.redaction import (
     LISTS,
@@ -17,12 +18,15 @@ from fhir_server.policy.redaction import (
     nested_documents,
     without_orphans,
 )
+from fhir_server.storage.about import SPEAKS
 from fhir_server.storage.checks import nothing_there
 from fhir_server.storage.replacements import TYPE, Replacing
 
 Resource = Mapping[str, Any]
 # Documents are related with their deposit, Compositions to Compositions; traces are our own.
 OTHERS = frozenset({TYPE, "Composition", "AuditEvent"})
+# What a Provenance is about: https://hl7.org/fhir/R4/provenance.html
+ABOUT = ("target", "what")
 
 
 class Filing(Replacing):
@@ -31,6 +35,8 @@ class Filing(Replacing):
     def filed(self, resource: Resource) -> dict[str, Any]:
         """`resource` with the address of each document that an item of a list names otherwise."""
         type_ = resource["resourceType"]
+        if self.house.rules is not None and type_ == SPEAKS:
+            return self._about(resource)
         if self.house.rules is None or type_ not in LISTS or type_ in OTHERS:
             return dict(resource)
         if path := nested_documents(resource):
@@ -56,3 +62,17 @@ class Filing(Replacing):
             return dict(element) | {"reference": found.address}
 
         return without_orphans(changed_items(resource, change), resource)
+
+    def _about(self, resource: Resource) -> dict[str, Any]:
+        """A Provenance with the address of each document that it is about, so that it has their
+        facts; what else it names by an identifier stays.
+        """
+        contained = {f"#{one.get('id')}": one for one in resource.get("contained", ())}
+
+        def change(name: str, element: dict[str, Any]) -> dict[str, Any]:
+            if name not in ABOUT or not names_document(element, contained):
+                return element
+            found = self._meant(element, contained, f"{SPEAKS}.{name}")
+            return element if found is None else element | {"reference": found.address}
+
+        return without_orphans(changed(resource, change), resource)

@@ -166,3 +166,25 @@ def test_an_exception_of_a_consent_names_no_documents(record: Record) -> None:
         body = consent(record.id, "dmp-pro-access", PAUL, provision=[nested])
         assert record.house.post("Consent", record.holder, body).status == 422
     assert record.house.get(f"DocumentReference/{id_}", ANNE).status == 404
+
+
+@pytest.mark.parametrize("place", ["target", "entity"])
+def test_a_provenance_is_hidden_with_what_it_is_about(record: Record, place: str) -> None:
+    for way, named in WAYS.items():
+        id_, oid = deposited(record)
+        about, patient = named(id_, oid), {"reference": f"Patient/{record.id}"}
+        body = {
+            "resourceType": "Provenance", "recorded": "2026-11-24T12:00:00Z",
+            "agent": [{"who": {"display": "x"}}],
+            "target": [about, patient] if place == "target" else [patient],
+        }  # fmt: skip
+        if place == "entity":
+            body["entity"] = [{"role": "source", "what": about}]
+        if way == "contained":
+            body["contained"] = [inside(oid)]
+        kept = stored(record.house.post("Provenance", PAUL, body))
+        assert record.house.get(f"Provenance/{kept}", NINA).status == 200, way
+        assert record.mask(record.holder, id_).status == 200
+        assert record.house.get(f"Provenance/{kept}", NINA).status == 404, way
+        found = record.house.get(f"Provenance?patient={record.id}&_count=500", NINA).body.decode()
+        assert oid not in found and id_ not in found, way

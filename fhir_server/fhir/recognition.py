@@ -211,7 +211,7 @@ def _zips_document(data: bytes) -> bool:
 
 def _holds_base64(data: bytes, max_depth: int) -> bool:
     """Whether these bytes are a document once more in base64."""
-    packed = b"".join(data.split())
+    packed = b"".join(data.split()) if data.isascii() else b""
     if not _BASE64.fullmatch(packed):
         return False
     try:

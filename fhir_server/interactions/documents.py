@@ -6,7 +6,7 @@ IHE MHD ITI-65 and ITI-105, https://profiles.ihe.net/ITI/MHD/; design, `domain.m
 import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping
 
 from fhir_server.auth.scopes import require
@@ -145,8 +145,8 @@ def publish_bundle(draft: Draft, stored: Writing, context: Context, id_: str) ->
         "resourceType": "DocumentReference", "status": "current", "content": [{"attachment": {}}],
     }  # fmt: skip
     bytes_ = Bytes.of(draft.resource, id_)
-    _, content = _published(document, bytes_, stored, context, context.new_id())
-    return content
+    done, content = _published(document, bytes_, stored, context, context.new_id())
+    return replace(content, remarks=done.remarks)
 
 
 def _published(
@@ -193,6 +193,12 @@ def deposit(
     """
     require(context.subject, bytes_.draft.type_, "c")  # whatever entry or content it comes in
     attachment = only_attachment(document)
+    if "data" in attachment:
+        raise Unprocessable(
+            "the bytes of a document are in it or beside it, not both",
+            code="business-rule",
+            expression="DocumentReference.content[0].attachment.data",
+        )
     media, data = bytes_.media(attachment.get("contentType", "")), bytes_.data
     content = recognised(data, media, context)
     attachment = attachment | {"contentType": media or content.media}

@@ -16,6 +16,7 @@ from fhir_server.load import load_files
 from fhir_server.policy.labels import MASKED
 from tests.documents import cda, new_document_id
 from tests.fhir.test_recognition import REFUSED, declared
+from tests.fhir_documents import fhir_document
 from tests.house import ANNE, BASE, NINA, Answer, House
 from tests.interactions.shared import new_ins, shared_url
 from tests.law.test_replacement import apart, bundled
@@ -409,6 +410,19 @@ def test_a_document_has_one_content(record: Record, door: str, first: bool) -> N
         document, bytes_ = apart(body)
         document["resource"]["content"].insert(0 if first else 1, {"attachment": attachment})
         answer = bundled("transaction", record, ANNE, document, bytes_)
+    assert answer.status == 422
+    assert record.found(record.holder) == set()
+
+
+@pytest.mark.parametrize("door", ["Binary", "Bundle"])
+def test_bytes_are_not_inside_and_beside_at_once(record: Record, door: str) -> None:
+    masked = cda(patient_ins=number(record), confidentiality=("N", MASKED))
+    document, bytes_ = apart(metadata(record, b"hello", "text/plain"))
+    if door == "Bundle":
+        bytes_ = entry("POST", "Bundle", fhir_document(number(record)), bytes_["fullUrl"])
+    attachment = document["resource"]["content"][0]["attachment"]
+    attachment |= {"contentType": "text/plain", "data": b64encode(masked).decode()}
+    answer = bundled("transaction", record, ANNE, document, bytes_)
     assert answer.status == 422
     assert record.found(record.holder) == set()
 

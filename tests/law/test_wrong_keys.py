@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.documents import cda
+from tests.fhir_documents import fhir_document
 from tests.house import ANNE, CNAM, INS, NINA, House
 from tests.interactions.shared import new_ins
 from tests.people import opened, patient, stored
@@ -64,6 +65,13 @@ def test_a_cda_document_with_a_wrong_key_is_stored_with_a_warning(lenient: House
     assert "is no INS" in answer.headers["Warning"]
     found = lenient.get(f"DocumentReference?patient.identifier={INS}|{ins}", NINA)
     assert [one["id"] for one in found.entries] == [id_]
+
+
+def test_a_fhir_document_with_a_wrong_key_is_stored_with_a_warning(lenient: House) -> None:
+    ins = wrong()
+    opened(lenient, NINA, ins=ins)
+    answer = lenient.post("Bundle", ANNE, fhir_document(ins))
+    assert (answer.status, "is no INS" in answer.headers["Warning"]) == (201, True)
 
 
 def test_a_right_key_is_not_warned_of(lenient: House) -> None:

@@ -3,6 +3,7 @@ them (R042, R085, contract 7), C2 lets them in (R090, domain.md 6.2).
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -184,6 +185,24 @@ def test_one_that_has_nobody_is_taken_with_a_word_and_followed(record: Record) -
     assert record.find(OTTO).status == 200
     change(record, id_, status="active")
     assert record.find(OTTO).status == 403
+
+
+def test_who_comes_to_it_while_it_is_opposed_is_opposed_too(record: Record, house: House) -> None:
+    document = record.deposited(PAUL)
+    stored(record.consent(record.holder, C2, BRUNO))
+    for _ in range(8):
+        id_ = of(record, OTTO)
+        body = house.get(f"CareTeam/{id_}", CNAM).json
+        body["participant"] += participants(BRUNO)
+        with ThreadPoolExecutor(2) as both:
+            add = both.submit(house.call, "PUT", f"CareTeam/{id_}", CNAM, body)
+            oppose = both.submit(declare, record, C12, to(id_))
+        assert (add.result().status, oppose.result().status) == (200, 201)
+        assert not record.sees(BRUNO, document)
+        ended = f"Consent/{oppose.result().id}"
+        assert house.call("DELETE", ended, record.holder).status == 204
+        change(record, id_, status="inactive")
+        assert record.sees(BRUNO, document)
 
 
 LEFT: dict[str, Callable[[Record, str], Any]] = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.definitions import Element, SearchParameter, r4
+from profiles.extensions import defined
 from tests.interactions.minimal import CODES, MEDIA_TYPES, minimal, required
 
 UCUM, EXAMPLE = "http://unitsofmeasure.org", "http://a.example"
@@ -255,6 +256,9 @@ def _quantity(kind: str, number: int) -> tuple[Any, str]:
 
 def _target(element: Element, definition: SearchParameter) -> str:
     """A type that the element may lead to, and that the parameter asks for."""
+    for url in re.findall(r"extension\('([^']+)'\)", definition.expression):
+        if url in defined() and defined()[url].targets:
+            return defined()[url].targets[0]
     allowed = [t for t in element.targets if t != "Resource"] or list(definition.targets)
     both = [t for t in allowed if t in definition.targets] or allowed
     return both[0] if both else "Basic"

@@ -306,3 +306,37 @@ def test_the_record_of_a_patient_loaded_as_a_resource_is_open_to_its_team(
     load(house, tmp_path / "a.json", bundle("collection", team("p9", NINA), patient(ins, id="p9")))
     stored(house.post("DocumentReference", ANNE, document("p9")))
     assert len(documents_of(house, NINA, ins)) == 1
+
+
+SUBJECTS = {
+    "identifier": lambda ins, id_: {"identifier": {"system": INS.upper(), "value": ins}},
+    "by search": lambda ins, id_: {"reference": f"Patient?identifier={INS}|{ins}"},
+    "odd": lambda ins, id_: {"reference": f"/patient/{id_}/"},
+}
+
+
+@pytest.mark.parametrize("way", SUBJECTS)
+def test_a_subject_is_understood_in_every_spelling(house: House, tmp_path: Path, way: str) -> None:
+    ins = new_ins()
+    id_ = opened(house, ANNE, ins=ins)
+    observation = {
+        "resourceType": "Observation", "status": "final", "code": {"text": "x"},
+        "subject": SUBJECTS[way](ins, id_),
+    }  # fmt: skip
+    assert load(house, tmp_path / "o.json", observation) == ["loaded 1, refused 0"]
+    for query in (f"patient={id_}", f"patient.identifier={INS}|{ins}"):
+        assert house.get(f"Observation?{query}", ANNE).json["total"] == 1
+
+
+def test_a_reference_that_is_none_or_says_two_is_refused(house: House, tmp_path: Path) -> None:
+    id_ = opened(house, ANNE, ins=new_ins())
+    other = {"system": INS, "value": new_ins()}
+    for subject, said in (
+        ({"reference": f"Patient/{id_}", "identifier": other}, "name two"),
+        ({"reference": f"../Patient/{id_}"}, "no reference"),
+    ):
+        observation = {
+            "resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "subject": {"reference": f"Patient/{id_}"}, "focus": [subject],
+        }  # fmt: skip
+        assert said in why(house, tmp_path / "o.json", observation)

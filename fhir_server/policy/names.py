@@ -39,12 +39,15 @@ def blank_name(value: Any) -> str:
     """The first identifier of a person or an establishment, anywhere below, that has blanks around
     its value; "" when there is none.
     """
-    if isinstance(value, list):
-        return next((found for item in value if (found := blank_name(item))), "")
-    if not isinstance(value, dict):
-        return ""
-    system, text = value.get("system"), value.get("value")
-    if isinstance(system, str) and isinstance(text, str) and text != text.strip():
-        if normal(system.strip(), text)[0] in NATIONAL:
-            return text
-    return next((found for item in value.values() if (found := blank_name(item))), "")
+    waiting = [value]
+    while waiting:  # looked at with every write: no call is made for a primitive
+        item = waiting.pop()
+        system, text = (
+            (item.get("system"), item.get("value")) if type(item) is dict else (None, None)
+        )
+        if type(system) is str and type(text) is str and text != text.strip():
+            if normal(system.strip(), text)[0] in NATIONAL:
+                return text
+        inner = item.values() if type(item) is dict else item or ()
+        waiting += [one for one in inner if type(one) is dict or type(one) is list]
+    return ""

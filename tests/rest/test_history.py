@@ -149,7 +149,7 @@ def listed(plain: House, *references: str) -> str:
 
 def test_I21_list_gives_the_versions_of_what_is_in_it(plain: House) -> None:
     (one, _), (two, _), (other, _) = made(plain), made(plain), made(plain)
-    list_ = listed(plain, f"Basic/{one}", f"{BASE}/Basic/{two}/_history/2", "urn:uuid:1")
+    list_ = listed(plain, f"Basic/{one}", f"{BASE}/Basic/{two}/_history/2", "http://a.example/1")
     expected = [f'Basic/{two}"2"', *(f'Basic/{one}"{n}"' for n in (4, 3, 2, 1))]
     for path in ("Basic/_history", "_history"):
         answer = ask(plain, path, _list=list_)

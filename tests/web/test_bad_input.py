@@ -46,7 +46,7 @@ BODIES = [
         "invalid",
         {"resourceType": "Patient"},
         says="Patient",
-        at="resourceType",
+        at="Patient",
     ),
     bad("a type that is none", 400, "invalid", {"resourceType": "Melon"}, says="Melon"),
     bad(
@@ -226,7 +226,7 @@ BODIES = [
         "much too deep",
         400,
         "structure",
-        b'{"resourceType":"Organization","a":' + b"[" * 100_000,
+        b'{"resourceType":"Organization","a":' + b"[" * 90_000,
         says="deep",
     ),
     bad(

@@ -63,6 +63,7 @@ class Document:
         self.bundle = bundle
         entries = [entry for entry in bundle["entry"] if "resource" in entry]
         self.composition: Resource = entries[0]["resource"]
+        self._resources = [entry["resource"] for entry in entries]
         self._by_url = {entry.get("fullUrl", ""): entry["resource"] for entry in entries}
         root = _REST.fullmatch(entries[0].get("fullUrl", ""))
         self._root = root[1] if root else ""
@@ -90,16 +91,13 @@ class Document:
         entry bears; DocumentError for a label of the first two that is not known.
         """
         found = [{"coding": [NORMAL.coding()]}]
-        code = self.composition.get("confidentiality")
-        said = [{"system": LEVELS, "code": code}] if code else []
-        for resource in (self.bundle, self.composition):
-            said += resource.get("meta", {}).get("security", [])
+        said = _security(self.bundle) + _security(self.composition)
         for coding in said:
             if _known(coding) is None:
                 shown = f"{coding.get('system', '')}|{coding.get('code', '')}"
                 raise DocumentError(f"no such label in this record: `{shown[:100]}`")
-        for resource in self._by_url.values():
-            said += resource.get("meta", {}).get("security", [])
+        for resource in self._resources:
+            said += _security(resource)
         for coding in said:
             if (label := _known(coding)) is not None:
                 found = strictest(found, [label])
@@ -117,6 +115,12 @@ class Document:
             elif one["code"] == "replaces":
                 raise DocumentError("the document that it replaces has no identifier")
         return found
+
+
+def _security(resource: Resource) -> list[Json]:
+    code = resource.get("confidentiality") if resource["resourceType"] == "Composition" else ""
+    level = [{"system": LEVELS, "code": code}] if code else []
+    return [*level, *resource.get("meta", {}).get("security", ())]
 
 
 def _known(coding: Resource) -> Json | None:

@@ -153,11 +153,13 @@ def _faulty(problem: BadRequest) -> FhirError:
 
 def _fhir(resource: Mapping[str, Any], media: str) -> Content:
     """Unprocessable for what is FHIR and no document: whose it is, and its labels, stand in other
-    places of each type, and it can be stored as the resource it is.
+    places of each type, and it can be stored as the resource it is. So is a document in another.
     """
     if not is_document(resource):
         text = f"a {str(resource['resourceType'])[:100]} is no document: send it as a resource"
         raise Unprocessable(text, code="business-rule")
+    if any(is_document(one) for value in resource.values() for one in _objects(value)):
+        raise _hidden()
     return Content(Kind.FHIR_DOCUMENT, media, resource=resource)
 
 

@@ -143,6 +143,9 @@ REFUSED = {
     "a document in a Bundle": json.dumps(
         {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": BUNDLE}]}
     ).encode(),
+    "a document in a document": json.dumps(
+        BUNDLE | {"entry": [*BUNDLE["entry"], {"resource": BUNDLE}]}
+    ).encode(),
     "a document in JSON": json.dumps([BUNDLE]).encode(),
     "two documents in lines": json.dumps(BUNDLE).encode() + b"\n" + json.dumps(BUNDLE).encode(),
     "in a zip": zipped(CDA),

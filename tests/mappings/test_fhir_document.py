@@ -66,6 +66,14 @@ def test_the_strictest_label_counts_wherever_it_stands(more: Json, found: list[s
     assert codes(derived(fhir_document(LUCIEN_INS, **more))) == found
 
 
+@pytest.mark.parametrize("more", [{"confidentiality": "V"}, {"meta": {"security": [label("V")]}}])
+def test_an_entry_without_an_address_counts_too(more: Json) -> None:
+    bundle = fhir_document(LUCIEN_INS)
+    composition = {n: v for n, v in bundle["entry"][0]["resource"].items() if n != "meta"}
+    bundle["entry"] += [{"resource": composition | more}, {"resource": composition}]
+    assert codes(derived(bundle)) == ["V"]
+
+
 REFUSED: dict[str, Json] = {
     "a level that the record has not": {"confidentiality": "L"},
     "a label that is not known": {"labels": [label("MASQUE_TOUT", VISIBILITY)]},

@@ -306,7 +306,7 @@ class Repository(Opened):
         """With the addresses of bytes as they can be fetched now; a Bundle is as it was sent."""
         if version.type_ == "Bundle":
             return text
-        return own_addresses.shown(text, base=self.house.base)
+        return own_addresses.shown(text, version.type_, base=self.house.base)
 
     def _shown(
         self,

@@ -160,7 +160,7 @@ class Writing(Filing):
     def _kept(self, draft: Draft) -> Draft:
         """The draft as it is stored: what leads to this server does so under any address of it."""
         resource = kept(draft.resource, base=self.house.base)
-        if resource is draft.resource and not is_spaced(draft.text):
+        if resource is draft.resource and not is_spaced(draft.text, draft.type_):
             return draft
         return replace(draft, resource=resource, text=b"")
 

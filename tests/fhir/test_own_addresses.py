@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_server.fhir.json_format import write
-from fhir_server.fhir.own_addresses import is_spaced, kept, shown
+from fhir_server.fhir.own_addresses import DOCUMENT, is_spaced, kept, shown
 
 BASE, MOVED = "http://127.0.0.1:8080/fhir", "https://dmp.example/fhir"
 
@@ -53,7 +53,7 @@ def test_a_reference_to_this_server_is_kept_relative(reference: str, there: str)
 def test_the_address_of_bytes_is_shown_whole(url: str, there: str, seen: str) -> None:
     held = kept(document(url, "Patient/1"), base=BASE)
     assert held["content"] == [{"attachment": {"url": there}}]
-    assert shown(write(held), base=MOVED) == write(held).replace(
+    assert shown(write(held), DOCUMENT, base=MOVED) == write(held).replace(
         write(there), write(seen) if there != seen else write(there)
     )
 
@@ -70,6 +70,28 @@ def test_what_leads_nowhere_else_is_the_same_object() -> None:
     assert kept(same, base=BASE) is same
 
 
-def test_an_address_with_spaces_before_it_is_noticed() -> None:
-    assert is_spaced(b'{"url": "Binary/1"}') and is_spaced(b'{"url" :"Bundle/1"}')
-    assert not is_spaced(b'{"url":"Binary/1"}') and not is_spaced(b'{"url": "http://x/Binary/1"}')
+@pytest.mark.parametrize(
+    ("text", "spaced"),
+    [
+        (b'{"url": "Binary/1"}', True), (b'{"url" :"Bundle/1"}', True),
+        (b'{"url":"Binary/1"}', False), (b'{"url": "http://x/Binary/1"}', False),
+    ],
+)  # fmt: skip
+def test_an_address_with_spaces_before_it_is_noticed(text: bytes, spaced: bool) -> None:
+    assert is_spaced(text, DOCUMENT) == spaced
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        (f"{BASE}/Binary/1", f"{MOVED}/Binary/1"),
+        ("Binary/1",) * 2,  # as it was sent: R4 lets it be relative
+        ("https://a.example/fhir/Binary/1",) * 2,
+    ],
+)
+def test_what_comes_whole_outside_documents_is_shown_whole(url: str, seen: str) -> None:
+    patient = {"resourceType": "Patient", "photo": [{"url": url}]}
+    held = write(kept(patient, base=BASE))
+    assert shown(held, "Patient", base=MOVED) == write({**patient, "photo": [{"url": seen}]})
+    spaced = b'{"resourceType": "Patient", "photo": [{"url": "Binary/1"}]}'
+    assert not is_spaced(spaced, "Patient"), "its spaces are kept"

@@ -88,7 +88,7 @@ UNKNOWN = {
     "a choice of a wrong type": ({"deceasedString": "x"}, "Patient.deceasedString"),
     "a choice without its type": ({"deceased": True}, "Patient.deceased"),
     "in other letters": ({"Gender": "male"}, "Patient.Gender"),
-    "a sibling of nothing": ({"_melon": {"id": "x"}}, "Patient._melon"),
+    "a sibling of nothing": ({"_melon": {"id": "x"}}, "Patient.melon"),
     "comments of DSTU2": ({"fhir_comments": ["x"]}, "Patient.fhir_comments"),
 }  # fmt: skip
 

@@ -114,12 +114,15 @@ def move(table: str, base: str) -> None:
     where = " AND ".join(f"{name} = :{name}" for name in names)
     change = sa.text(f"UPDATE {table} SET body = :body WHERE {where}")
     found = run(
-        f"SELECT {key} FROM {table} WHERE type <> 'Bundle' AND {position} > 0", base=base.encode()
+        f"SELECT {key}, type AS kind FROM {table} WHERE type <> 'Bundle' AND {position} > 0",
+        base=base.encode(),
     )
     for row in found:
-        at = dict(zip(names, row, strict=True))
+        *values, kind = row
+        at = dict(zip(names, values, strict=True))
+        here = rb"\1:\2" if kind == "DocumentReference" else rb"\1:\2./"
         body = bytes(run(f"SELECT body FROM {table} WHERE {where}", **at)[0][0])
-        moved = url.sub(rb"\1:\2", reference.sub(rb"\1", body))
+        moved = url.sub(here, reference.sub(rb"\1", body))
         if moved != body:
             op.get_bind().execute(change, at | {"body": moved})
 

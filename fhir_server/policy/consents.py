@@ -12,6 +12,7 @@ from typing import Any
 from fhir_server.policy.facts import CONSENTS, EVERYBODY, OF_EVERYBODY
 from fhir_server.policy.people import binds
 from fhir_server.policy.relation import Member, Relation, Resource, Team, Who, in_force, no_team
+from fhir_server.policy.subject import INS_SYSTEMS
 
 CONSENT_TYPES = "https://fhir-server.example/fhir/CodeSystem/dmp-consent-type"
 PRO_ACCESS = "dmp-pro-access"  # C2
@@ -223,11 +224,11 @@ def _is_within(consent: Resource, name: str) -> bool:
 def _beyond(consent: Resource, provision: Mapping[str, Any]) -> Iterator[Remark]:
     """What is said beside what is honoured, and has no effect."""
     code = consent_type(consent)
-    purposes = {c.get("code") for c in provision.get("purpose", ())}
-    for purpose in sorted(map(str, purposes - PURPOSES.get(code, TREATMENT))):
+    purposes = {c.get("code", "") for c in provision.get("purpose", ())}
+    for purpose in sorted(purposes - PURPOSES.get(code, TREATMENT)):
         text = f"a `{code}` says nothing of the purpose `{purpose[:100]}`"
         yield Remark(text, "Consent.provision.purpose")
-    for action in sorted(map(str, _actions(provision) - ACTIONS)):
+    for action in sorted(_actions(provision) - ACTIONS):
         text = f"no rule knows the action `{action[:100]}`"
         yield Remark(text, "Consent.provision.action")
 
@@ -252,7 +253,7 @@ def _denial(
         remarks += [] if people[n] or people[n] is None else [_no_member(n)]
     # Opposed to everybody, unless somebody is named. One that names whom nobody knows is refused;
     # what lies in the store from before denies as much as it can.
-    known = None not in people
+    known = None not in people and not _of_patients(kind, people)
     whom = [one for found in people for one in found or ()]
     if kind in OF_EVERYBODY and (not people or not known):
         whom = [Member(EVERYBODY)]
@@ -264,6 +265,14 @@ def _denial(
 def _nobody(n: int) -> Remark:
     text = "names nobody known by PS_IdNat, Struct_IdNat or INS as `IRCP`: without effect"
     return Remark(f"this actor {text}", f"Consent.provision.actor[{n}]")
+
+
+def _of_patients(kind: str, people: Iterable[tuple[Member, ...] | None]) -> bool:
+    """Whether somebody is named by an INS whom a denial of this kind cannot concern: it is to those
+    who treat, but for the one to heirs.
+    """
+    systems = {one.actor.partition("|")[0] for found in people for one in found or ()}
+    return kind != "post_mortem_opposed" and not systems.isdisjoint(INS_SYSTEMS)
 
 
 def _no_member(n: int) -> Remark:
@@ -312,9 +321,9 @@ def has_access(provision: Mapping[str, Any]) -> bool:
     return not codes or "access" in codes
 
 
-def _actions(provision: Mapping[str, Any]) -> set[Any]:
+def _actions(provision: Mapping[str, Any]) -> set[str]:
     actions = provision.get("action", ())
-    return {coding.get("code") for action in actions for coding in action.get("coding", ())}
+    return {coding.get("code", "") for action in actions for coding in action.get("coding", ())}
 
 
 def has_purpose(provision: Mapping[str, Any], honoured: frozenset[str]) -> bool:

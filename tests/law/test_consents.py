@@ -240,6 +240,12 @@ def test_a_denial_names_all_whom_it_denies(record: Record, code: str) -> None:
     assert record.house.post("Consent", record.holder, body).status == 422
 
 
+@pytest.mark.parametrize("code", [C3, "dmp-team-opposition", "dmp-emergency-opposition"])
+def test_a_denial_to_those_who_treat_names_no_patient(record: Record, code: str) -> None:
+    assert record.consent(record.holder, code, NINA, record.holder).status == 422
+    assert record.consent(record.holder, "dmp-post-mortem-opposition", record.holder).status == 201
+
+
 def test_what_is_honoured_warns_of_nothing(record: Record) -> None:
     for code in THE_HOLDERS[:-1]:
         assert warning(record.consent(record.holder, code, OTTO)) == ""

@@ -102,13 +102,17 @@ def encoding_of(data: bytes) -> str:
     found = _DECLARED.match(head)
     if found is None and is_ebcdic:
         raise XmlError("not well-formed XML: it does not say in which code page it is")
-    declared = found[1] if found else "utf-8"
+    return codec(found[1] if found else "utf-8")
+
+
+def codec(charset: str) -> str:
+    """What Python calls an encoding; XmlError when it is not known."""
     try:
-        name = codecs.lookup(declared).name
-    except LookupError:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
         name = ""
     if not name or name.replace("-", "_") in _NO_ENCODINGS:
-        raise XmlError(f"not well-formed XML: the encoding {shown(declared)} is not known")
+        raise XmlError(f"not well-formed XML: the encoding {shown(charset)} is not known")
     return name
 
 

@@ -24,7 +24,7 @@ from fhir_server.fhir.formats import JSON, XML, split
 from fhir_server.fhir.outcome import BadRequest, FhirError, Unprocessable
 from fhir_server.fhir.xml_shapes import FHIR
 from mappings.cda.datatypes import V3
-from mappings.xml_text import XmlError, encoding_of, root_of, starts_like_xml, unmarked
+from mappings.xml_text import XmlError, codec, encoding_of, root_of, starts_like_xml, unmarked
 
 CLINICAL_DOCUMENT = "ClinicalDocument"
 # Names that say no more than that these are bytes, or text.
@@ -246,6 +246,22 @@ def contradicts(content: Content, media: str) -> bool:
             return not as_json or _is_of_fhir(name)
         case Kind.OPAQUE:
             return (as_xml and name != "application/xhtml+xml") or as_json
+
+
+def is_document_in_charset(content: Content, data: bytes, media: str) -> bool:
+    """Whether opaque bytes become something else for a reader who goes by the charset of their
+    media type, which is no ordinary one.
+    """
+    charset = split(media)[1].get("charset", "utf-8")
+    if content.kind is not Kind.OPAQUE or charset.lower() in ("utf-8", "us-ascii"):
+        return False
+    try:
+        text = data.decode(codec(charset))
+        return recognise(text.encode(), max_depth=1).kind is not Kind.OPAQUE
+    except (XmlError, LookupError, Unprocessable):
+        return True
+    except UnicodeError:
+        return False
 
 
 def _is_of_fhir(name: str) -> bool:

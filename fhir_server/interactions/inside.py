@@ -11,7 +11,13 @@ from typing import Any
 
 from fhir_server.fhir import elements
 from fhir_server.fhir.outcome import FhirError, Issue, TooLarge, Unprocessable
-from fhir_server.fhir.recognition import Content, Kind, contradicts, recognise
+from fhir_server.fhir.recognition import (
+    Content,
+    Kind,
+    contradicts,
+    is_document_in_charset,
+    recognise,
+)
 from fhir_server.interactions.context import Context
 from fhir_server.policy.people import identifier_text
 from fhir_server.policy.subject import INS_SYSTEMS
@@ -53,7 +59,7 @@ def recognised(data: bytes, media: str, context: Context) -> Content:
         content = recognise(data, max_depth=context.settings.max_depth)
     except (TooLarge, Unprocessable) as refusal:
         raise replace(refusal, expression=ATTACHMENT) from refusal
-    if contradicts(content, media):
+    if contradicts(content, media) or is_document_in_charset(content, data, media):
         raise Unprocessable(
             f"`{media[:100]}` is not the type of the content, which is {content.kind.value}",
             code="value",

@@ -175,6 +175,25 @@ def test_other_contents_are_taken(record: Record, door: str, data: bytes, media:
     assert record.sees(NINA, id_)
 
 
+def in_utf_7(text: str) -> bytes:
+    """Each character in its long form, so that no word is left."""
+    packed = b64encode(text.encode("utf-16-be")).rstrip(b"=")
+    return b"+" + packed + b"-"
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "x-none", "idna"])
+def test_a_charset_hides_no_document(record: Record, charset: str) -> None:
+    data = in_utf_7(text(record, confidentiality=("N", MASKED)))
+    body = metadata(record, data, f"text/plain; charset={charset}")
+    assert iti105(record, body).status == 422
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "utf-8", "utf-16"])
+def test_text_may_be_in_any_charset(record: Record, charset: str) -> None:
+    data = "Courrier du médecin".encode(charset)
+    stored(iti105(record, metadata(record, data, f"text/plain; charset={charset}")))
+
+
 # The media type that is not said.
 
 

@@ -23,6 +23,7 @@ from fhir_server.fhir.xml_patch import xml_patch
 from fhir_server.policy.labels import ARCHIVED
 
 FIRST_LABEL, ARCHIVE, ORDINARY = "first label", "archive", "ordinary"
+FIRST_EXTENSION = "first extension"  # by a real pointer, of what may have none yet
 MOST_OF_THE_GUIDE = 10  # operations of the guide in one patch: each is done by itself
 
 _URL = re.escape(ARCHIVED)
@@ -53,8 +54,8 @@ Ways = Mapping[str, re.Pattern[str]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Operations that are done together: `meaning` is FIRST_LABEL or ARCHIVE for one the guide
-    gives a meaning of its own, ORDINARY for all others.
+    """Operations that are done together: `meaning` is FIRST_LABEL, ARCHIVE or FIRST_EXTENSION for
+    one the guide gives a meaning of its own, ORDINARY for all others.
     """
 
     meaning: str
@@ -129,7 +130,12 @@ def _meaning(ways: Ways, kind: Any, path: Any) -> str:
 def _of_operation(operation: Any) -> str:
     if not isinstance(operation, dict):
         return ORDINARY
-    return _meaning(_POINTERS, operation.get("op"), operation.get("path"))
+    kind, path = operation.get("op"), operation.get("path")
+    value = operation.get("value")
+    archives = path == "/extension/0/valueBoolean" or (
+        path == "/extension/0" and isinstance(value, dict) and value.get("url") == ARCHIVED
+    )
+    return FIRST_EXTENSION if kind == "replace" and archives else _meaning(_POINTERS, kind, path)
 
 
 def _asked(operation: Resource) -> tuple[Any, Any]:

@@ -17,6 +17,7 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.links import added
 from fhir_server.interactions.patch_parts import (
     ARCHIVE,
+    FIRST_EXTENSION,
     FIRST_LABEL,
     Part,
     of_json,
@@ -71,7 +72,7 @@ def _done(part: Part, old: dict[str, Any], may: Callable[[Act], bool] | None) ->
     """One part done; what the guide means more than it says is meant of documents alone."""
     if old.get("resourceType") != "DocumentReference":
         return part.apply(old)
-    if part.meaning == ARCHIVE:
+    if part.meaning == ARCHIVE or (part.meaning == FIRST_EXTENSION and "extension" not in old):
         return part.apply(_with_archive_mark(old))
     new = part.apply(old)
     return as_the_guide_means(old, new, may) if part.meaning == FIRST_LABEL and may else new

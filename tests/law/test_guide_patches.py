@@ -244,6 +244,22 @@ def test_TD33d_the_archive_mark_is_replaced_or_added(
     assert filed.version() == ("1" if stored is value else "2")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("/extension/0/valueBoolean", True), ("/extension/0", {"url": ARCHIVED, "valueBoolean": True})],
+)
+def test_TD33d_the_first_extension_is_replaced_or_added(
+    record: Record, path: str, value: Any
+) -> None:
+    filed, replace = Filed(record), [{"op": "replace", "path": path, "value": value}]
+    for _ in range(2):  # where there is none, then where it is
+        answer = filed.patch(ANNE, JSON_PATCH, json.dumps(replace).encode())
+        assert answer.status == 200, answer.body
+        assert answer.json["extension"] == [{"url": ARCHIVED, "valueBoolean": True}]
+    other = [{"op": "replace", "path": "/extension/0", "value": {"url": "urn:x"}}]
+    assert Filed(record).patch(ANNE, JSON_PATCH, json.dumps(other).encode()).status == 422
+
+
 @pytest.mark.parametrize("who", [ANNE, INDIRECT])
 @pytest.mark.parametrize("way", ["condition", "id"])
 def test_TD33_the_author_archives_and_deletes_without_a_right_to_consult(

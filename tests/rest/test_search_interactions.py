@@ -223,6 +223,7 @@ def deposited(house: House, patient: str, masked: bool) -> str:
     labels = [{"coding": [{"system": VISIBILITY, "code": MASKED}]}] if masked else []
     document: dict[str, Any] = {
         "resourceType": "DocumentReference", "status": "current",
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]},
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:oid:2.25.{new()[1:]}99"},
         "subject": {"reference": f"Patient/{patient}"},
         "content": [{"attachment": {"contentType": "text/plain", "data": "YQ=="}}],

@@ -147,8 +147,10 @@ def _coded(_: object, __: object, values: tuple[str, ...]) -> tuple[Coded, ...]:
 @click.option("--name", default="")
 @click.option("--organization", default="", help="Struct_IdNat of the organisation")
 @click.option(
-    "--role", "roles", multiple=True, callback=_coded, help="profession (TRE_G15), for example 10"
-)
+    "--role", "roles", multiple=True, callback=_coded,
+    help="profession (TRE_G15), for example 10; a professional without one reads their own"
+    " documents alone",
+)  # fmt: skip
 @click.option("--sector", default="")
 @click.option("--purpose", default="normal", show_default=True)
 @click.option("--reason", default="")

@@ -15,7 +15,6 @@ from fhir_server.fhir.json_format import read as read_json
 from fhir_server.fhir.outcome import BadRequest, Gone, NotFound
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.interactions.answer import representation, resource_text
-from fhir_server.interactions.authorised import with_authorisation
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.page import links, page
 from fhir_server.interactions.routes import ID, Route
@@ -39,8 +38,7 @@ def vread(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
     stored.note(
         context.note(call, "vread", route.type_, route.id_), [(version.record, version.rules)]
     )
-    text = with_authorisation(version, stored.shown([version])[0], context)
-    return representation(call, version, text)
+    return representation(call, version, stored.shown([version])[0])
 
 
 def history(call: Call, stored: Writing, route: Route, context: Context) -> Reply:
@@ -48,7 +46,7 @@ def history(call: Call, stored: Writing, route: Route, context: Context) -> Repl
     wanted = read_wanted(call, stored, route, context)
     found = stored.history(wanted, context.note(call, route.interaction, route.type_, route.id_))
     entries = [
-        _entry(version, with_authorisation(version, text, context), context.base)
+        _entry(version, text, context.base)
         for version, text in zip(found.versions, stored.shown(found.versions), strict=True)
     ]
     to_others = links(found, wanted.asked, wanted.cursor, stored, context)

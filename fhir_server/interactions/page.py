@@ -9,7 +9,7 @@ from fhir_server.fhir.bundle import Entry, bundle, self_link
 from fhir_server.fhir.dates import instant
 from fhir_server.fhir.http import Reply
 from fhir_server.interactions.answer import resource_text
-from fhir_server.interactions.authorised import with_authorisation
+from fhir_server.interactions.authorised import authorisation
 from fhir_server.interactions.context import Context
 from fhir_server.storage.find import Found
 from fhir_server.storage.history import Page
@@ -46,8 +46,8 @@ def entries(
     return [
         Entry(
             f"{context.base}/{version.address}",
-            resource_text(version, with_authorisation(version, text, context)),
-            {"search": {"mode": mode}},
+            resource_text(version, text),
+            {"search": authorisation(version, context) | {"mode": mode}},
         )
         for version, text in zip(versions, stored.shown(versions), strict=True)
     ]

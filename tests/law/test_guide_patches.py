@@ -287,6 +287,44 @@ def test_TD33_the_author_archives_and_deletes_without_a_right_to_consult(
     assert filed.id not in record.found(PAUL)
 
 
+CODING = {"system": VISIBILITY, "code": MASKED}
+WRITTEN = [
+    ("DocumentReference.securityLabel", {"valueCodeableConcept": {"coding": [CODING]}}),
+    ("DocumentReference.securityLabel.first()", {"valueCodeableConcept": {"coding": [CODING]}}),
+    ("securityLabel[0]", {"valueCodeableConcept": {"coding": [CODING]}}),
+    ("DocumentReference.securityLabel[0]", {"part": [{"name": "coding", "valueCoding": CODING}]}),
+    ("DocumentReference.securityLabel[0]", {"part": [{"name": "coding", "part": [
+        {"name": "system", "valueUri": VISIBILITY}, {"name": "code", "valueCode": MASKED}]}]}),
+]  # fmt: skip
+SELECTED = [
+    "DocumentReference/securityLabel", "DocumentReference/securityLabel[1]",
+    "/DocumentReference/securityLabel[1]", "/f:DocumentReference/f:securityLabel[1]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value"), WRITTEN)
+def test_TD33a_in_the_spellings_of_a_fhirpath_patch(
+    record: Record, path: str, value: dict[str, Any]
+) -> None:
+    filed = Filed(record, SECRET)
+    answer = filed.patch(PAUL, FHIR_JSON, parameters(FHIR_JSON, path, **value))
+    assert answer.status == 200, answer.body
+    assert filed.labels() == ["N", SECRET, MASKED]
+
+
+@pytest.mark.parametrize("selector", SELECTED)
+def test_TD33a_in_the_spellings_of_an_xml_patch(record: Record, selector: str) -> None:
+    filed = Filed(record, SECRET)
+    coding = f'<coding><system value="{VISIBILITY}"/><code value="{MASKED}"/></coding>'
+    body = (
+        f'<diff xmlns:f="http://hl7.org/fhir"><replace sel="{selector}">'
+        f"<securityLabel>{coding}</securityLabel></replace></diff>"
+    )
+    answer = filed.patch(PAUL, XML_PATCH, body.encode())
+    assert answer.status == 200, answer.body
+    assert filed.labels() == ["N", SECRET, MASKED]
+
+
 @pytest.mark.parametrize("kind", ["transaction", "batch"])
 def test_TD33c_in_a_bundle_and_without_content(record: Record, kind: str) -> None:
     removal = json.dumps([{"op": "replace", "path": "/status", "value": "entered-in-error"}])

@@ -29,7 +29,7 @@ from tests.house import ANNE, CNAM, NINA, OTTO, PAUL, House, Person
 from tests.law.people import PROFESSIONS as HEALTH
 from tests.law.people import SOCIAL, breaking_glass, of_profession
 from tests.people import stored
-from tests.policy.record import RULE, Record, document, made, replacing
+from tests.policy.record import RULE, Record, document, made, replacing, user
 
 TRE_A05 = (
     "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/"
@@ -167,6 +167,8 @@ def test_r083_without_a_profession_no_attending_doctor_and_no_emergency(record: 
     letter = record.deposited(ANNE)
     for who in (PAUL.but(roles=()), breaking_glass(record, OTTO).but(roles=())):
         assert record.read(who, letter).status == 404 and record.find(who).status == 403
+    assert {user(event) for event in record.traces(PAUL)} > {PAUL.sub}
+    assert {user(event) for event in record.traces(PAUL.but(roles=()))} <= {PAUL.sub}
 
 
 def test_r083_what_speaks_of_a_closed_document_is_closed_with_it(record: Record) -> None:

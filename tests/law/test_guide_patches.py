@@ -246,7 +246,10 @@ def test_TD33d_the_archive_mark_is_replaced_or_added(
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("/extension/0/valueBoolean", True), ("/extension/0", {"url": ARCHIVED, "valueBoolean": True})],
+    [
+        ("/extension/0/valueBoolean", True),
+        ("/extension/0", {"url": ARCHIVED, "valueBoolean": True}),
+    ],
 )
 def test_TD33d_the_first_extension_is_replaced_or_added(
     record: Record, path: str, value: Any

@@ -11,7 +11,7 @@ from fhir_server.policy.subject import Subject
 from fhir_server.search.parse import parse
 from fhir_server.search.query import Query
 from fhir_server.search.registry import DEFINED, Offer
-from fhir_server.storage.engine import Database
+from fhir_server.storage.engine import Database, StorageConflict
 from fhir_server.storage.history import Wanted
 from fhir_server.storage.opened import House, Moment
 from fhir_server.storage.rows import Named
@@ -73,7 +73,7 @@ def at_once(works: Sequence[Callable[[], Any]], *databases: Database) -> list[An
         barrier.wait(30)
         try:
             return work()
-        except Conflict as conflict:
+        except (Conflict, StorageConflict) as conflict:
             return conflict
         finally:
             for database in databases:

@@ -12,7 +12,7 @@ import sqlalchemy
 from fhir_server.audit.note import note_of, write
 from fhir_server.fhir.outcome import Conflict, Gone, NotFound
 from fhir_server.storage import migrate, trail
-from fhir_server.storage.engine import Database
+from fhir_server.storage.engine import Database, StorageConflict
 from fhir_server.storage.writing import Draft, Writing
 from tests.house import ANNE, NINA, House
 from tests.people import logical, opened, patient
@@ -90,7 +90,7 @@ def test_what_was_deleted_can_come_back(database: Database) -> None:
 
 
 def conflicts(results: list[Any]) -> int:
-    return sum(isinstance(result, Conflict) for result in results)
+    return sum(isinstance(result, Conflict | StorageConflict) for result in results)
 
 
 def test_of_two_writers_of_one_version_the_second_conflicts(
@@ -101,7 +101,7 @@ def test_of_two_writers_of_one_version_the_second_conflicts(
     seen, seen_too = first.read("Observation", "o"), second.read("Observation", "o")
     with first.session.transaction():
         first.update(seen, Draft(observation("first")))
-    with pytest.raises(Conflict), second.session.transaction():
+    with pytest.raises(StorageConflict), second.session.transaction():
         second.update(seen_too, Draft(observation("second")))
     assert [v.version for v in versions(second, "Observation", "o")] == [2, 1]
     assert b"first" in second.read("Observation", "o").body

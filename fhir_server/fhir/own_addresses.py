@@ -64,7 +64,7 @@ def relative(text: str, *, base: str, types: tuple[str, ...] = ()) -> str:
     """`Type/id` for an absolute address here (of these types, if any are given); `text` itself for
     any other.
     """
-    if text.startswith(HERE):
+    if types and text.startswith(HERE):
         return text.removeprefix(HERE)
     if "://" not in text:
         return text

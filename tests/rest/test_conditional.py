@@ -261,6 +261,7 @@ def about(record: str, unique: str) -> dict[str, Any]:
     return {
         "resourceType": "DocumentReference",
         "status": "current",
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11488-4"}]},
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": unique},
         "subject": {"reference": f"Patient/{record}"},
         "content": [{"attachment": {"contentType": "text/plain", "data": "Yg=="}}],

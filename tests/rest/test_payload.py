@@ -79,7 +79,7 @@ def test_G22_the_type_of_a_resource_is_mandatory(plain: House, type_: Any) -> No
 
 
 def test_G22_the_type_is_that_of_the_address(plain: House) -> None:
-    assert refused(sent(plain, PATIENT, "Person"), "invalid", "resourceType")
+    assert refused(sent(plain, PATIENT, "Person"), "invalid", "Patient")
 
 
 UNKNOWN = {

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fhir_server.policy.people import NATIONAL, Find, identifier_text, identifiers, people
+from fhir_server.policy.people import NATIONAL, Find, identifier_text, identifiers
 from fhir_server.policy.relation import Resource
 from fhir_server.policy.subject import INS_SYSTEMS
 from mappings.identifiers import normal
@@ -22,17 +22,19 @@ def says_two(reference: Mapping[str, Any], find: Find) -> bool:
         return False
     system = said.partition("|")[0]
     systems = INS_SYSTEMS if system in INS_SYSTEMS else (system,)
-    own = {*identifiers(target, *systems), *_of_role(reference, systems, target, find)}
+    own = {*identifiers(target, *systems), *_of_role(systems, target, find)}
     is_unknown_patient = system in INS_SYSTEMS and target["resourceType"] == "Patient"
     return said not in own and bool(own or is_unknown_patient)
 
 
-def _of_role(
-    reference: Mapping[str, Any], systems: tuple[str, ...], target: Resource, find: Find
-) -> Iterator[str]:
-    if target["resourceType"] == "PractitionerRole":
-        names = people({"reference": reference["reference"]}, find, houses=True)
-        yield from (name for name in names if name.partition("|")[0] in systems)
+def _of_role(systems: tuple[str, ...], target: Resource, find: Find) -> Iterator[str]:
+    """Of a PractitionerRole: who works there and the establishment, as named and as led to."""
+    if target["resourceType"] != "PractitionerRole":
+        return
+    for name in ("practitioner", "organization"):
+        named = target.get(name, {})
+        yield from identifiers(named, *systems)
+        yield from identifiers(find(named.get("reference", "")) or {}, *systems)
 
 
 def blank_name(value: Any) -> str:

@@ -4,10 +4,12 @@ nobody is known by is refused where it denies.
 `contract.md` section 7 of the design, Identifiers and "Whose a document is".
 """
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from tests.documents import cda
 from tests.house import ANNE, BRUNO, CNAM, INS, NINA, OTTO, PS, STRUCTURE, House, Person
 from tests.interactions.shared import new_ins
 from tests.law.cast import SECRETARY
@@ -269,3 +271,31 @@ def test_a_reference_that_says_two_people_is_refused(record: Record, place: str)
     mine = OTTO.organization if place == "custodian" else OTTO.sub
     both["identifier"] = identifier(mine)
     assert record.deposit(ANNE, **said).status == 201
+
+
+# The OIDs of another country's people and establishments, with and without an extension: as II are
+# in FHIR, those without have one system.
+FOREIGN = {
+    "of one root": ("1.2.300.1", "1.2.300.1"), "of two roots": ("1.2.300.1", "1.2.300.2"),
+    "roots alone": ("", ""), "a root and another": ("", "1.2.300.2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_document_whose_signer_has_identifiers_of_another_country_is_taken(
+    record: Record, kind: str
+) -> None:
+    person, house = FOREIGN[kind]
+    ids = {
+        f'root="{PS.removeprefix("urn:oid:")}" extension="899700218896"': (person, "41"),
+        f'root="{STRUCTURE.removeprefix("urn:oid:")}" extension="1750100125"': (house, "42"),
+    }
+    text = cda(patient_ins=record.holder.sub.partition("|")[2]).decode()
+    for usual, (root, number) in ids.items():
+        other = f'root="{root}" extension="{number}"' if root else f'root="1.2.300.{number}"'
+        assert usual in text
+        text = text.replace(usual, other)
+    attachment = {"contentType": "text/xml", "data": b64encode(text.encode()).decode()}
+    body = {"resourceType": "DocumentReference", "status": "current",
+            "content": [{"attachment": attachment}]}  # fmt: skip
+    stored(record.house.post("DocumentReference", ANNE, body))

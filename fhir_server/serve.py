@@ -201,7 +201,7 @@ def _by_identifier(call: Call, route: Route) -> bool:
     """Whether documents are asked for by their identifier (TD3.1b)."""
     if route.interaction not in ("search-type", "conditional-patch", "conditional-delete"):
         return False
-    return by_identifier(route.type_, (name for name, _ in search.parameters(call)))
+    return by_identifier(route.type_, search.parameters(call))
 
 
 def _admit(visit: Visit, call: Call, route: Route) -> None:

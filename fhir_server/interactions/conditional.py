@@ -75,7 +75,7 @@ def read(type_: str, text: str, stored: Writing, context: Context) -> Condition:
         )
     # What is found, whatever page or order was asked for.
     query = replace(query, count=1, cursor="", sort=(), ways=(), summary="", total="")
-    own = by_identifier(type_, (name for name, _ in pairs))
+    own = by_identifier(type_, pairs)
     return Condition(text, query, named(pairs, type_, context), own)
 
 

@@ -29,6 +29,8 @@ SPELLINGS = [
     "subject:Patient.identifier={ins}", "patient:identifier={ins}", "subject:identifier={ins}",
     "_filter=patient.identifier eq \"{ins}\"", "_filter=subject.identifier eq \"{ins}\"",
     "subject=Patient/{id}", "subject:Patient={id}", "patient._id={id}",
+    "patient.identifier={upper}", "patient:identifier={upper}", "subject.identifier={bare}",
+    "_filter=patient.identifier eq \"{upper}\"", "patient.identifier=urn:ietf:rfc:3986|{urn}",
 ]  # fmt: skip
 
 
@@ -48,7 +50,10 @@ def by_form(record: Record, who: Person, pairs: list[tuple[str, str]]) -> Answer
 
 
 def asked(record: Record, who: Person, query: str, way: str) -> tuple[int, set[str]]:
-    query = query.format(ins=record.holder.sub, id=record.id)
+    ins = record.holder.sub
+    query = query.format(
+        ins=ins, id=record.id, upper=ins.upper(), bare=ins[8:], urn=ins.replace("|", "^")
+    )
     name, _, value = query.partition("=")
     pairs: list[tuple[str, str]] = [(name, value), ("_count", "500")]
     found: Answer
@@ -160,6 +165,19 @@ def test_TD31b_what_is_not_ones_own_is_not_found_by_naming_the_patient(
     for query in ("patient={id}", "patient.identifier={ins}", "identifier=x&patient={id}&type=1"):
         text = query.format(ins=record.holder.sub, id=record.id)
         assert record.house.get(f"DocumentReference?{text}", who).status == 403
+
+
+@pytest.mark.parametrize(
+    "said", ["", ",", "urn:ietf:rfc:3986|", "{own},urn:ietf:rfc:3986|", "|"]
+)
+@pytest.mark.parametrize("who", [INDIRECT, SECRETARY, AUTOMATE])
+def test_TD31b_who_says_no_identifier_lists_nothing(
+    record: Record, who: Person, said: str
+) -> None:
+    pairs = [("identifier", said.format(own=unique(record)))]
+    assert record.house.call("GET", "DocumentReference", who, query=pairs).status == 403
+    pairs.append(("patient", record.id))
+    assert record.house.call("GET", "DocumentReference", who, query=pairs).status == 403
 
 
 def test_TD31b_a_record_without_ones_own_documents_gives_no_right(record: Record) -> None:

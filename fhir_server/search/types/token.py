@@ -22,7 +22,7 @@ from fhir_server.search.query import AnyOf, Criterion, HasKey, Not, StringIs
 from fhir_server.search.rows import SHORT, Items, Rows
 from fhir_server.search.terms import Asked, bounded, plain, refuse_modifier, refuse_value, split
 from fhir_server.search.types.string import asked_texts, read_text
-from mappings.identifiers import normal, normal_spelling, normal_uri
+from mappings.identifiers import INS_SYSTEMS, normal, normal_spelling, normal_uri
 from profiles.terminology import codes_of, family
 
 Coding = tuple[str, str]  # system and code, each "" where there is none
@@ -202,7 +202,9 @@ def _keys(parameter: Parameter, value: str) -> Iterator[int]:
             for one in dict.fromkeys((system, normal_spelling(system, "")[0])):
                 yield key(number, "system", one)
         case [system, code] if code:
-            pairs = (system, code), normal_spelling(system, code), normal(system, code)
+            pairs = [(system, code), normal_spelling(system, code), normal(system, code)]
+            if pairs[-1][0] in INS_SYSTEMS:  # of a person, and no code: it has one spelling here
+                pairs = pairs[-1:]
             for pair in dict.fromkeys(pairs):
                 yield key(number, "coding", *pair)
         case _:

@@ -9,10 +9,11 @@ would not be read.
 import json
 import re
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from io import BytesIO
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -33,8 +34,12 @@ CDA_MEDIA = frozenset({
     "application/cda+xml", "application/hl7-cda+xml", "application/hl7-sda+xml",
     "application/x-hl7-cda-level-one+xml",
 })  # fmt: skip
-# What begins so has been compressed, and nothing of it is read: gzip, bzip2, xz, zstd, compress.
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
+# What begins so has been compressed, and nothing of it is read: gzip, bzip2, xz, zstd, compress,
+# zlib, 7z, rar.
+_COMPRESSED = (
+    b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d",
+    b"x\x01", b"x\x9c", b"x\xda", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07",
+)  # fmt: skip
 _PDF, _ZIP = b"%PDF-", b"PK\x03\x04"
 MOST_UNZIPPED = 64 * 1024 * 1024  # bytes of a zip that are looked at
 _HTML = re.compile(
@@ -44,6 +49,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 # Words that stand together in no content but a document, and in each, whatever its encoding.
 _OF_CDA = (CLINICAL_DOCUMENT, V3)
 _OF_FHIR = ('"resourceType"', '"Bundle"', '"Composition"')
+_OF_FHIR_XML = (FHIR, "Bundle", "Composition>")
 
 
 class Kind(Enum):
@@ -180,15 +186,30 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _mentions_document(data: bytes) -> bool:
-    """Whether these bytes, which were read as no document, hold the words of one, in characters of
-    one byte or more, or of EBCDIC.
+    """Whether these bytes, which were read as no document, hold the words of one: in characters of
+    one byte or more, or of EBCDIC, in a string of JSON, or in base64.
     """
-    plain = data.replace(b"\0", b"") if b"\0" in data else data
+    plain = data.translate(None, b"\0\\")
+    packed = data.translate(None, b" \t\r\n")
     return any(
         all(word.encode(encoding) in plain for word in words)
-        for words in (_OF_CDA, _OF_FHIR)
+        for words in (_OF_CDA, _OF_FHIR, _OF_FHIR_XML)
         for encoding in ("ascii", "cp037")
+    ) or any(
+        all(any(form in packed for form in _in_base64(word)) for word in words)
+        for words in (_OF_CDA, _OF_FHIR, _OF_FHIR_XML)
     )
+
+
+@cache
+def _in_base64(word: str) -> tuple[bytes, ...]:
+    """What of a word can be told in base64, at each of the three places where it can begin."""
+    found = []
+    for before in range(3):
+        bits = 8 * before, 8 * (before + len(word))
+        text = b64encode(b"\0" * before + word.encode() + b"\0\0")
+        found.append(text[-(-bits[0] // 6) : bits[1] // 6])
+    return tuple(found)
 
 
 def _zips_document(data: bytes) -> bool:

@@ -4,6 +4,7 @@ media types they can have.
 
 import gzip
 import json
+import zlib
 from base64 import b64encode, encodebytes
 from io import BytesIO
 from typing import Any
@@ -137,6 +138,14 @@ REFUSED = {
     "in base64": b64encode(CDA),
     "in base64 twice": b64encode(b64encode(CDA)),
     "in lines of base64": encodebytes(CDA),
+    "in a package of MIME": b"MIME-Version: 1.0\r\n\r\n--a\r\n\r\n" + encodebytes(CDA) + b"--a--",
+    "in base64 in JSON": json.dumps({"data": b64encode(CDA).decode()}).encode(),
+    "in base64 in XML": f"<a>{b64encode(b'-' + CDA).decode()}</a>".encode(),
+    "compressed by zlib": zlib.compress(CDA),
+    "a FHIR document in base64": b"data:," + b64encode(b"--" + json.dumps(BUNDLE).encode()),
+    "a FHIR document in a string": json.dumps(json.dumps(BUNDLE)).encode(),
+    "a FHIR document in a string in JSON": json.dumps({"a": json.dumps(BUNDLE)}).encode(),
+    "a FHIR document in XML in text": b"Bonjour,\n" + xml_format.write(BUNDLE),
     "in a Binary": json.dumps(
         {"resourceType": "Binary", "contentType": "a/b", "data": b64encode(CDA).decode()}
     ).encode(),

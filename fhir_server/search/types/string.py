@@ -40,12 +40,13 @@ def normalise(text: str) -> str:
 
 def spellings(text: str) -> tuple[str, ...]:
     """The normalised text, and where punctuation stands within words, the same with spaces there:
-    `Anne-Marie` is found as AnneMarie and as Anne Marie.
+    `Anne-Marie` is found as AnneMarie and as Anne Marie, `O'Neil-Smith` as ONeil Smith too.
+    The last has spaces for all punctuation.
     """
     plain = bare(text)
     if not _MARK.search(plain):
         return (_spaced(plain),)
-    found = [_spaced(_MARK.sub(way, plain)) for way in (_nothing, _space)]
+    found = [_spaced(_MARK.sub(way, plain)) for way in (_nothing, _space_but_apostrophes, _space)]
     return tuple(dict.fromkeys(one for one in found if one)) or (_spaced(plain),)
 
 
@@ -55,6 +56,10 @@ def _spaced(text: str) -> str:
 
 def _nothing(mark: re.Match[str]) -> str:
     return "" if _is_punctuation(mark[0]) else mark[0]
+
+
+def _space_but_apostrophes(mark: re.Match[str]) -> str:
+    return "" if mark[0] == "'" else _space(mark)
 
 
 def _space(mark: re.Match[str]) -> str:
@@ -104,7 +109,7 @@ def read(parameter: Parameter, items: Items, rows: Rows) -> None:
 
 
 def read_text(text: str) -> list[tuple[str, bool]]:
-    """A text as rows have it, and, where it is short, in its other spelling."""
+    """A text as rows have it, and, where it is short, in its other spellings."""
     whole, *others = spellings(text)
     return [(whole, True), *((one, False) for one in others if len(one) <= SHORT)]
 

@@ -86,7 +86,7 @@ NAMES: dict[str, Any] = {
     "resourceType": "Patient", "id": "p",
     "name": [
         {"family": "Carreño Quiñones", "given": ["Jean-Pierre Marie"]},
-        {"family": "O'Brien"}, {"family": "de la Cruz-García"},
+        {"family": "O'Brien"}, {"family": "de la Cruz-García"}, {"family": "D’Ormesson-Lafitte"},
     ],
 }  # fmt: skip
 
@@ -100,6 +100,10 @@ NAMES: dict[str, Any] = {
         ("family=O-Brien", True), ("family=brien", True), ("family=rien", False),
         ("family=cruz", True), ("family=garcia", True), ("family=Cruz Garcia", True),
         ("family=la cruz-garcia", True), ("family=delacruz", False),
+        ("family=DOrmesson Lafitte", True), ("family=D Ormesson Lafitte", True),
+        ("family=dormessonlafitte", True), ("family=d'ormesson lafitte", True),
+        ("family=ormesson-lafitte", True), ("family:contains=messon laf", True),
+        ("family=ormessonlafitte", False), ("_filter=family eq dormesson-lafitte", True),
         ("name=quinones", True), ("phonetic=quinones", True),
         ("given=jeanpierre", True), ("given=Jean Pierre", True), ("given=jean-pierre m", True),
         ("given=pierre", False), ("given=marie", False),

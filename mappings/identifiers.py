@@ -123,6 +123,11 @@ def structure_kind(value: str) -> str:
     return _kind(_STRUCTURE_FORMS, value) or "technical"
 
 
+def lacks_prefix(value: str) -> bool:
+    """Whether a Struct_IdNat is a bare number of nine, FINESS or SIREN: which one, nobody knows."""
+    return re.fullmatch(r"[0-9AB]{9}", value) is not None
+
+
 def _kind(forms: Mapping[str, str], value: str) -> str | None:
     return next((kind for kind, form in forms.items() if re.fullmatch(form, value)), None)
 

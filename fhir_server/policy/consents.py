@@ -112,6 +112,9 @@ def read(consent: Resource, who: Who, team: Team = no_team) -> Reading:
     types that may name care teams read them.
     """
     code = consent_type(consent)
+    if code and code not in CONSENTS and _denies(consent):
+        text = f"the consent type `{code[:100]}` is not known: a denial of it would have no effect"
+        return Reading(refused=Remark(text, "Consent.category"))
     if code not in CONSENTS:
         text = f"the consent type `{code[:100]}` is not known" if code else "this is no consent of"
         return Reading((), (Remark(
@@ -133,6 +136,11 @@ def read(consent: Resource, who: Who, team: Team = no_team) -> Reading:
     if wanted == "deny":
         return _denial(consent, kind, provision, naming)
     return _permission(consent, kind, provision, naming)
+
+
+def _denies(consent: Resource) -> bool:
+    denies = consent.get("provision", {}).get("type") == "deny"
+    return denies and consent.get("status") == "active"
 
 
 def _beside(consent: Resource, code: str) -> Iterator[Remark]:

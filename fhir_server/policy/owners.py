@@ -22,10 +22,9 @@ def owners_of(resource: Resource, subject: Subject, find: Find) -> tuple[str, ..
     return tuple(sorted(found))
 
 
-def authors_of(resource: Resource, find: Find) -> tuple[str, ...]:
-    """The persons and establishments that wrote a resource."""
-    named = [name for one in _authors(resource) for name in people(one, find, houses=True)]
-    return tuple(dict.fromkeys(named))
+def authors_of(resource: Resource, find: Find) -> list[tuple[str, ...]]:
+    """The person and establishment that each author of a resource names."""
+    return [people(one, find, houses=True) for one in _authors(resource)]
 
 
 def _authors(resource: Resource) -> list[Mapping[str, Any]]:

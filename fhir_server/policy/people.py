@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_server.policy.relation import Resource
 from fhir_server.policy.subject import INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM
-from mappings.identifiers import normal, professional_kind
+from mappings.identifiers import lacks_prefix, normal, professional_kind
 
 # A literal reference to the resource it leads to, contained or stored; None where there is none.
 Find = Callable[[str], Resource | None]
@@ -79,4 +79,6 @@ def binds(name: str) -> bool:
     system, _, value = name.partition("|")
     if system not in NATIONAL or value != "".join(value.split()):
         return False
-    return system != PROFESSIONAL_SYSTEM or professional_kind(value) is not None
+    if system == PROFESSIONAL_SYSTEM:
+        return professional_kind(value) is not None
+    return system != STRUCTURE_SYSTEM or not lacks_prefix(value)

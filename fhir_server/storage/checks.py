@@ -30,7 +30,7 @@ from fhir_server.policy.names import blank_name, says_two
 from fhir_server.policy.owners import authors_of, owners_of
 from fhir_server.policy.people import holders
 from fhir_server.policy.scope import is_own
-from fhir_server.policy.subject import PROFESSIONALS
+from fhir_server.policy.subject import PROFESSIONALS, STRUCTURE_SYSTEM
 from fhir_server.search.extract import Index, extract
 from fhir_server.storage import parameters
 from fhir_server.storage.about import SPEAKS, facts_about
@@ -113,11 +113,16 @@ class Checking(Consenting):
         self, resource: Mapping[str, Any], owners: tuple[str, ...]
     ) -> tuple[str, ...]:
         """For whom a secretary deposits: the authors of a document (R151: no custodian's), who sent
-        a submission set; and where those who are people work.
+        a submission set; and where those who are people work, unless they say for whom they wrote.
         """
         find = finding(self.session, resource, base=self.house.base)
-        names = owners if resource["resourceType"] == "List" else authors_of(resource, find)
-        return (*names, *sorted(houses_of(self.session, names, find, self.moment.now)))
+        of_list = resource["resourceType"] == "List"
+        found = list[str]()
+        for names in [owners] if of_list else authors_of(resource, find):
+            found += names
+            if of_list or not any(name.startswith(f"{STRUCTURE_SYSTEM}|") for name in names):
+                found += sorted(houses_of(self.session, names, find, self.moment.now))
+        return tuple(dict.fromkeys(found))
 
     def _facts(
         self, resource: Mapping[str, Any], owners: tuple[str, ...], veiled_until: int | None = None

@@ -130,6 +130,14 @@ def test_a_consent_of_the_holder_of_unknown_type_is_stored_without_effect(record
     assert record.found(record.holder, type_="Consent") == {answer.id}
 
 
+def test_a_denial_of_unknown_type_is_refused(record: Record) -> None:
+    body = consent(record.id, "dmp-professional-block", NINA, deny=True)
+    answer = record.house.post("Consent", record.holder, body)
+    assert answer.status == 422 and "`dmp-professional-block` is not known" in answer.diagnostics
+    assert answer.json["issue"][0]["expression"] == ["Consent.category"]
+    stored(record.house.post("Consent", record.holder, body | {"status": "inactive"}))
+
+
 def test_a_consent_without_a_type_of_ours_is_too(record: Record) -> None:
     body = consent(record.id, C2, OTTO)
     del body["category"][1]

@@ -35,6 +35,7 @@ UNKNOWN: dict[str, dict[str, Any]] = {
     "a space after": {"identifier": {"system": PS, "value": f"{NUMBER} "}},
     "a space at the system": {"identifier": {"system": f"{PS} ", "value": NUMBER}},
     "no number of anybody": {"identifier": {"system": PS, "value": "somebody"}},
+    "an establishment without its 1": {"identifier": {"system": STRUCTURE, "value": "750100158"}},
     "a name alone": {"display": "Dr Otto Inconnu"},
     "nobody stored": {"reference": "Practitioner/none"},
     "an unknown address": {"reference": "https://elsewhere.example/Practitioner/1"},
@@ -197,6 +198,24 @@ def test_a_secretary_deposits_where_the_author_works(record: Record) -> None:
     elsewhere = {"custodian": {"identifier": identifier(SECRETARY.organization)}}
     for way, said in ways(house, OTTO).items():
         assert record.deposit(SECRETARY, **(said | elsewhere)).status == 403, way
+
+
+def test_the_establishment_that_an_author_says_is_theirs_there(record: Record) -> None:
+    """Whoever works in two houses has written for the one that the document names."""
+    house = record.house
+    who = Person("professional", f"{PS}|810000000124", "Dr Deux", SECRETARY.organization)
+    stored(house.post("PractitionerRole", CNAM, role(house, who, kept=False)))
+    assert record.deposit(SECRETARY, author=[logical(who)]).status == 201
+    elsewhere = Person("professional", who.sub, who.name, BRUNO.organization)
+    inside = role(house, elsewhere, kept=False, id="r")
+    kept = stored(house.post("PractitionerRole", CNAM, role(house, elsewhere, kept=False)))
+    for said in (
+        {"contained": [inside], "author": [{"reference": "#r"}]},
+        {"author": [{"reference": f"PractitionerRole/{kept}"}]},
+    ):
+        assert record.deposit(SECRETARY, **said).status == 403
+        here = [*said["author"], {"identifier": identifier(SECRETARY.organization)}]
+        assert record.deposit(SECRETARY, **(said | {"author": here})).status == 201
 
 
 def test_a_role_that_has_ended_is_none(record: Record) -> None:

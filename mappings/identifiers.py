@@ -124,8 +124,10 @@ def structure_kind(value: str) -> str:
 
 
 def lacks_prefix(value: str) -> bool:
-    """Whether a Struct_IdNat is a bare number of nine, FINESS or SIREN: which one, nobody knows."""
-    return re.fullmatch(r"[0-9AB]{9}", value) is not None
+    """Whether a Struct_IdNat is a bare number: of nine, FINESS or SIREN, which one nobody knows; of
+    fourteen, a SIRET, but for those with a 4, which are RPPS-rang.
+    """
+    return re.fullmatch(r"[0-9AB]{9}|[0-35-9][0-9]{13}", value) is not None
 
 
 def _kind(forms: Mapping[str, str], value: str) -> str | None:

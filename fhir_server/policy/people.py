@@ -15,6 +15,7 @@ from mappings.identifiers import lacks_prefix, normal, professional_kind
 Find = Callable[[str], Resource | None]
 
 NATIONAL = frozenset({*INS_SYSTEMS, PROFESSIONAL_SYSTEM, STRUCTURE_SYSTEM})
+LENGTHS = {"RPPS": 12, "ADELI": 10}  # of a PS_IdNat, its first digit included
 DEPTH = 2  # a PractitionerRole, and who works there
 
 
@@ -75,10 +76,13 @@ def _of(target: Resource, find: Find, houses: bool, depth: int) -> Iterator[str]
 
 
 def binds(name: str) -> bool:
-    """Whether an identifier can be that of a caller: a denial of it denies somebody."""
+    """Whether an identifier can be that of a caller: a denial of it denies somebody. A number of
+    another length is nobody's, and one of an establishment says by its first digit what it is.
+    """
     system, _, value = name.partition("|")
     if system not in NATIONAL or value != "".join(value.split()):
         return False
     if system == PROFESSIONAL_SYSTEM:
-        return professional_kind(value) is not None
+        kind = professional_kind(value)
+        return kind is not None and len(value) == LENGTHS.get(kind, len(value))
     return system != STRUCTURE_SYSTEM or not lacks_prefix(value)

@@ -34,6 +34,13 @@ UNKNOWN: dict[str, dict[str, Any]] = {
     "a space before": {"identifier": {"system": PS, "value": f" {NUMBER}"}},
     "a space after": {"identifier": {"system": PS, "value": f"{NUMBER} "}},
     "a space at the system": {"identifier": {"system": f"{PS} ", "value": NUMBER}},
+    "a digit too many": {"identifier": {"system": PS, "value": f"{NUMBER}0"}},
+    "a digit too few": {"identifier": {"system": PS, "value": NUMBER[:10]}},
+    "a zero before": {"identifier": {"system": PS, "value": f"0{NUMBER}"}},
+    "FINESS without its 1": {
+        "identifier": {"system": STRUCTURE, "value": OTTO.organization.partition("|")[2][1:]}
+    },
+    "SIRET without its 3": {"identifier": {"system": STRUCTURE, "value": "12345678900011"}},
     "no number of anybody": {"identifier": {"system": PS, "value": "somebody"}},
     "an establishment without its 1": {"identifier": {"system": STRUCTURE, "value": "750100158"}},
     "a name alone": {"display": "Dr Otto Inconnu"},

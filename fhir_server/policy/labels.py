@@ -3,6 +3,7 @@
 Design, `domain.md` 4.7 (confidentialityCode) and 4.6 (what PATCH may change).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -70,19 +71,30 @@ def label_problem(document: Resource) -> str:
     """Why the labels of a document cannot be: "" when they can. Exactly one of N, R, V and any of
     the three flags.
     """
-    levels, unknown = [], []
-    for label in document.get("securityLabel", ()):
-        for coding in label.get("coding", ()):
-            system, code = coding.get("system"), coding.get("code")
-            if system in CONFIDENTIALITY and code in ("N", "R", "V"):
-                levels.append(code)
-            elif not is_visibility(coding) or code not in FLAGS:
-                unknown.append(f"{system}|{code}")
-    if unknown:
-        return f"no such label in this record: `{unknown[0]}`"
+    if problem := unknown_label(document):
+        return problem
+    levels = [coding for coding in _label_codings(document) if _is_level(coding)]
     return (
         "" if len(levels) == 1 else "one of N, R and V is needed in `securityLabel`, and one only"
     )
+
+
+def unknown_label(document: Resource) -> str:
+    """That a label is neither a level nor a flag, so that it would mean nothing; "" without any."""
+    for coding in _label_codings(document):
+        if not _is_level(coding) and not (is_visibility(coding) and coding.get("code") in FLAGS):
+            said = "|".join(str(coding.get(name, "")) for name in ("system", "code"))
+            return f"no such label in this record: `{said}`"
+    return ""
+
+
+def _label_codings(document: Resource) -> Iterator[Mapping[str, Any]]:
+    for label in document.get("securityLabel", ()):
+        yield from label.get("coding", ())
+
+
+def _is_level(coding: Mapping[str, Any]) -> bool:
+    return coding.get("system") in CONFIDENTIALITY and coding.get("code") in ("N", "R", "V")
 
 
 def birth_of_age(now: int, years: int) -> int:

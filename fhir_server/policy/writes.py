@@ -11,7 +11,15 @@ from typing import Any, Mapping
 from fhir_server.fhir.outcome import NotAllowed, Unprocessable
 from fhir_server.policy.consents import consent_type, types
 from fhir_server.policy.facts import CONSENTS, nature_of
-from fhir_server.policy.labels import ARCHIVED, CONFIDENTIALITY, MASKED, SECRET, VEILED, flags
+from fhir_server.policy.labels import (
+    ARCHIVED,
+    CONFIDENTIALITY,
+    MASKED,
+    SECRET,
+    VEILED,
+    flags,
+    unknown_label,
+)
 from fhir_server.policy.life import EARLY_DELETION, extension, objects
 from fhir_server.policy.relations import CLOSING
 from fhir_server.policy.subject import HOLDER_SIDE, Subject
@@ -185,6 +193,10 @@ def _document_change(old: Resource, new: Resource, veils_later: bool) -> tuple[A
 def _label_change(old: Resource, new: Resource, veils_later: bool) -> list[Act]:
     before, after = flags(old), flags(new)
     added, taken = after - before, before - after
+    if old.get("securityLabel") != new.get("securityLabel") and (problem := unknown_label(new)):
+        raise Unprocessable(
+            problem, code="code-invalid", expression="DocumentReference.securityLabel"
+        )
     if VEILED in added and not veils_later:
         raise Unprocessable(
             f"`{VEILED}` can be set when a document is deposited, not later",

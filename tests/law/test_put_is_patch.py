@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fhir_server.policy.labels import MASKED, SECRET, VEILED
+from fhir_server.policy.labels import MASKED, SECRET, VEILED, VISIBILITY
 from tests.house import ANNE, NINA, OTTO, PAUL, Person
-from tests.policy.record import ARCHIVE, PATCH, Record, labelled
+from tests.policy.record import ARCHIVE, LEVELS, PATCH, Record, labelled
 
 # What is changed → how it ends for the nurse, the attending doctor, the holder, the author.
 CHANGES: dict[str, tuple[dict[str, Any], tuple[int, int, int, int]]] = {
@@ -79,3 +79,26 @@ def test_a_put_on_what_one_does_not_see_is_405_whatever_it_changes(
             answer = record.house.post("", who, bundle)
             status = answer.json["entry"][0]["response"]["status"] if way == "batch" else ""
             assert answer.status == 405 or status[:3] == "405"
+
+
+UNKNOWN_LABELS = {
+    "no system": {"code": MASKED},
+    "another system": {"system": "http://example.org", "code": MASKED},
+    "http": {"system": VISIBILITY.replace("https", "http"), "code": MASKED},
+    "a version": {"system": f"{VISIBILITY}|1.0", "code": MASKED},
+    "small letters": {"system": VISIBILITY, "code": MASKED.lower()},
+    "no code": {"system": VISIBILITY, "display": "Masqué aux professionnels de santé"},
+    "another confidentiality": {"system": LEVELS, "code": "M"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", UNKNOWN_LABELS)
+def test_a_label_that_would_mean_nothing_is_refused_by_every_door(
+    record: Record, name: str, way: str
+) -> None:
+    id_ = record.deposited(ANNE)
+    for who in (record.holder, ANNE, PAUL, NINA):
+        change = {"securityLabel": [*labelled(), {"coding": [UNKNOWN_LABELS[name]]}]}
+        assert status_of(record, who, id_, change, way) == 422
+    assert record.read(ANNE, id_).json["securityLabel"] == labelled()

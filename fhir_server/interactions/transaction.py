@@ -229,6 +229,8 @@ class Transaction(Desk):
                     raise conditional.nothing_found(text, resource, self.context)
             waiting = later
         for (type_, text), (address, entry) in found.items():
+            if address in self._replaced(entry):  # which is current no more, as was asked for
+                continue
             with self._of(entry):
                 if conditional.target(text, type_, self.stored, self.context) != address:
                     raise PreconditionFailed(f"`{text[:100]}` finds something else in the end")
@@ -256,7 +258,7 @@ class Transaction(Desk):
 
     def _awaits(self, entry: Planned, planned: list[Planned]) -> str:
         """The document of another entry that this one replaces, while it has not been done."""
-        if entry.type_ != "DocumentReference" or not self.context.policed:
+        if not (replaced := self._replaced(entry)):
             return ""
         coming = {
             one.address
@@ -266,10 +268,14 @@ class Transaction(Desk):
             and one.match is None
             and one.place not in self.replies
         }
-        for id_ in replaced_by(entry.resource, self.context.base):
-            if (address := f"DocumentReference/{id_}") in coming:
-                return address
-        return ""
+        return next((address for address in replaced if address in coming), "")
+
+    def _replaced(self, entry: Planned) -> list[str]:
+        """The documents that the one of this entry replaces."""
+        if entry.type_ != "DocumentReference" or not self.context.policed:
+            return []
+        replaced = replaced_by(entry.resource, self.context.base)
+        return [f"DocumentReference/{id_}" for id_ in replaced]
 
     def _do(self, entries: list[Planned], planned: list[Planned]) -> None:
         order = sorted(entries, key=_order)

@@ -197,6 +197,18 @@ def test_R071_the_author_replaces_and_the_mask_goes_on(
         assert record.sees(NINA, new) is not bool(flags) and record.sees(PAUL, new)
 
 
+@pytest.mark.parametrize("door", ["ITI-105", "batch", "ITI-65", "ITI-65, bytes first"])
+def test_a_condition_may_ask_that_the_replaced_document_is_current(
+    record: Record, door: str
+) -> None:
+    one = old(record, ANNE, MASKED)
+    asked = f"DocumentReference?status=current&identifier=urn:oid:{one.oid}"
+    body = successor(record, one, "condition")
+    body["relatesTo"] = [{"code": "replaces", "target": {"reference": asked}}]
+    new = stored(DOORS[door](record, ANNE, body, one))
+    assert status_of(record, one) == "superseded" and not record.sees(NINA, new)
+
+
 def others(record: Record) -> Old:
     return old(record, ANNE)
 

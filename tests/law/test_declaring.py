@@ -277,6 +277,7 @@ COLLECTS: dict[str, tuple[Callable[[Record], Person], int]] = {
     "an author": (an_author, 403), "blocked": (blocked_member, 403),
     "opposed": (opposed_member, 403), "whose consent has ended": (who_had_consent, 403),
     "who breaks the glass": (breaking_glass, 403), "centre 15": (regulating, 403),
+    "of the team, of no profession": (lambda record: NINA.but(roles=()), 403),
     "social, of the team": (lambda record: of_profession(NINA, "1", SOCIAL), 403),
 }  # fmt: skip
 
